@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from wherry.api.scheme import Resource
 from wherry.api.schema import Obj
+from wherry.api.scheme import Resource
 
 
 @dataclass(frozen=True, slots=True)
