@@ -72,7 +72,9 @@ def duplicate(path: str, value: Any) -> FieldError:
 
 
 def not_supported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
-    quoted = ", ".join(json.dumps(s) for s in sorted(supported))
+    """A list or tuple is shown in its order, anything else sorted."""
+    shown = supported if isinstance(supported, list | tuple) else sorted(supported)
+    quoted = ", ".join(json.dumps(s) for s in shown)
     return FieldError("FieldValueNotSupported", path, value, f"supported values: {quoted}")
 
 

@@ -109,6 +109,10 @@ def _at(tokens: list[str], position: int) -> str:
     return tokens[position] if position < len(tokens) else ""
 
 
+def _refused(why: str) -> SelectorError:
+    return SelectorError(f"unable to parse requirement: {why}")
+
+
 def _requirement(tokens: list[str], at: int) -> tuple[Requirement, int]:
     if tokens[at] == "!":
         key = _key(_at(tokens, at + 1))
@@ -125,31 +129,32 @@ def _requirement(tokens: list[str], at: int) -> tuple[Requirement, int]:
         case "<" | ">":
             value = _at(tokens, at + 2)
             if not re.fullmatch(r"[+-]?\d+", value):
-                raise SelectorError("for 'Gt', 'Lt' operators, the value must be an integer")
+                problem = "for 'Gt', 'Lt' operators, the value must be an integer"
+                raise _refused(f'values[0]: Invalid value: "{value}": {problem}')
             return Requirement(key, "gt" if operator == ">" else "lt", (value,)), at + 3
         case "in" | "notin":
             values, end = _set(tokens, at + 2)
             return Requirement(key, operator, tuple(sorted(_value(key, v) for v in values))), end
-    expected = "in, notin, =, ==, !=, gt, lt"
-    raise SelectorError(f"found '{operator}', expected: {expected}")
+    raise _refused(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
 
 
 def _set(tokens: list[str], at: int) -> tuple[set[str], int]:
+    """The values of `(a,b)` and the position after it. An empty place is the empty value."""
     if _at(tokens, at) != "(":
-        raise SelectorError(f"found '{_at(tokens, at)}' expected: '('")
+        raise _refused(f"found '{_at(tokens, at)}' expected: '('")
     values: set[str] = set()
     at += 1
     expect_value = True
     while (token := _at(tokens, at)) != ")":
-        if not token:
-            raise SelectorError("found '', expected: ',' or ')'")
         if token == ",":
             if expect_value:
                 values.add("")
             expect_value = True
-        else:
+        elif token and expect_value:
             values.add(token)
             expect_value = False
+        else:
+            raise _refused(f"found '{token}', expected: ',' or ')'")
         at += 1
     if expect_value:
         values.add("")
@@ -161,14 +166,14 @@ def _key(key: str) -> str:
         raise SelectorError(f"found '{key}', expected: !, identifier, or 'end of string'")
     problems = text.qualified_name(key)
     if problems:
-        raise SelectorError(f'key: Invalid value: "{key}": {"; ".join(problems)}')
+        raise _refused(f'<nil>: Invalid value: "{key}": {"; ".join(problems)}')
     return key
 
 
 def _value(key: str, value: str) -> str:
     problems = text.label_value(value)
     if problems:
-        raise SelectorError(f'values[0][{key}]: Invalid value: "{value}": {"; ".join(problems)}')
+        raise _refused(f'values[0][{key}]: Invalid value: "{value}": {"; ".join(problems)}')
     return value
 
 

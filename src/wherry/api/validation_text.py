@@ -41,8 +41,8 @@ VALUE_MESSAGE = (
 
 
 def _regex(message: str, pattern: str, *examples: str) -> str:
-    shown = "' or '".join(examples)
-    return f"{message} (e.g. '{shown}', regex used for validation is '{pattern}')"
+    shown = ",  or ".join(f"'{example}'" for example in examples)
+    return f"{message} (e.g. {shown}, regex used for validation is '{pattern}')"
 
 
 def _max(limit: int) -> str:
@@ -90,7 +90,7 @@ def qualified_name(text: str) -> list[str]:
     if slash:
         if prefix.count("/"):
             pattern = _regex(
-                "a qualified name " + QUALIFIED_MESSAGE,
+                "a valid label key " + QUALIFIED_MESSAGE,
                 "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]",
                 "MyName",
                 "my.name",

@@ -1,0 +1,26 @@
+"""`wherry supervise`: the process that `wherry up` leaves in the background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from wherry.cli.commands.selection import cluster_options, existing
+from wherry.cli.klog import configure
+from wherry.cluster.supervisor import AlreadyRunning
+from wherry.component_flags import UsageError
+
+
+@click.command(epilog="Example: wherry supervise --data-dir /var/lib/wherry/wherry")
+@cluster_options
+def supervise(name: str, data_dir: Path | None) -> None:
+    """Run an existing cluster's components here until SIGTERM (for service managers)."""
+    from wherry.cluster.supervise import supervise as run
+
+    configure(0)
+    paths, settings = existing(name, data_dir)
+    try:
+        run(paths, settings)
+    except AlreadyRunning as error:
+        raise UsageError(f"the cluster in {paths.root} is running already") from error

@@ -1,0 +1,72 @@
+"""The supervisor's process: `wherry supervise`, what `wherry up` leaves in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+from wherry.clock import RealClock
+from wherry.cluster.mounts import enter_private_namespace
+from wherry.cluster.network import prepare_network
+from wherry.cluster.services import services
+from wherry.cluster.settings import ClusterSettings, Paths
+from wherry.cluster.supervisor import Lock, Supervisor
+from wherry.cri.types import RuntimeFault
+
+log = logging.getLogger("wherry.cluster")
+
+
+def supervise(paths: Paths, settings: ClusterSettings) -> None:
+    """Runs the cluster until SIGTERM or SIGINT, then stops it whole: pods, components, network.
+    Raises AlreadyRunning."""
+    lock = Lock(paths)
+    made: list[Path] = []
+    try:
+        if not settings.simulated:
+            made = enter_private_namespace()
+            prepare_network(settings)
+        asyncio.run(_run(paths, settings))
+        if not settings.simulated:
+            from wherry.cluster.sweep import sweep
+
+            sweep(paths, settings)
+    finally:
+        for path in made:
+            _remove_if_empty(path)
+        lock.release()
+
+
+async def _run(paths: Paths, settings: ClusterSettings) -> None:
+    supervisor = Supervisor(paths, services(paths, settings), RealClock())
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(supervisor.run())
+        await stopping.wait()
+        log.info("stopping")
+        if not settings.simulated:
+            await supervisor.stop_service("kubelet")
+            await _stop_pods(paths, settings)
+        supervisor.stop()
+        await running
+
+
+async def _stop_pods(paths: Paths, settings: ClusterSettings) -> None:
+    from wherry.cluster.sweep import stop_pods
+
+    try:
+        async with asyncio.timeout(20):
+            await stop_pods(paths, settings)
+    except* (RuntimeFault, OSError, TimeoutError) as errors:
+        log.warning("pods did not stop in good order; removing them: %s", errors.exceptions)
+
+
+def _remove_if_empty(path: Path) -> None:
+    try:
+        path.rmdir()
+    except OSError as error:
+        log.debug("%s stays: %s", path, error)
