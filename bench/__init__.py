@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m bench [NAME...]`. Numbers in the documentation come from here."""
