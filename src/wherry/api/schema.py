@@ -17,7 +17,7 @@ import functools
 import json
 import keyword
 import zlib
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Optional, TypeAlias
 
 import msgspec
@@ -26,6 +26,7 @@ Definition: TypeAlias = dict[str, Any]
 Obj: TypeAlias = dict[str, Any]
 """A Kubernetes object as plain JSON values."""
 
+_DATA = Path(__file__).with_name("data")
 _ALWAYS_THERE = ("metadata", "spec", "status")
 _SCALARS: dict[str, Any] = {
     "string": str,
@@ -39,7 +40,7 @@ _SCALARS: dict[str, Any] = {
 
 @functools.cache
 def definitions() -> dict[str, Definition]:
-    packed = files("wherry.api").joinpath("data/schema.json.z").read_bytes()
+    packed = _DATA.joinpath("schema.json.z").read_bytes()
     loaded: dict[str, Definition] = msgspec.json.decode(zlib.decompress(packed))
     return loaded
 
@@ -68,7 +69,7 @@ def descriptions() -> dict[str, dict[str, str]]:
     """{definition: {"": text of the type, field: text}}; slow to load, wanted by OpenAPI only."""
     import lzma
 
-    packed = files("wherry.api").joinpath("data/descriptions.json.xz").read_bytes()
+    packed = _DATA.joinpath("descriptions.json.xz").read_bytes()
     loaded: dict[str, dict[str, str]] = json.loads(lzma.decompress(packed))
     return loaded
 

@@ -10,7 +10,7 @@ import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
+from pathlib import Path
 from urllib.parse import quote
 
 
@@ -89,7 +89,7 @@ class Scheme:
 
 
 def load_table() -> list[Resource]:
-    rows = json.loads(files("wherry.api").joinpath("data/resources.json").read_bytes())
+    rows = json.loads(Path(__file__).with_name("data").joinpath("resources.json").read_bytes())
     return [
         Resource(
             group=row["group"],

@@ -60,35 +60,34 @@ def ensure_credentials(paths: Paths, settings: ClusterSettings, clock: Clock) ->
     ensure_signing_key(paths.pki)
     for name, leaf in clients(settings).items():
         certificate, key = authority.ensure(leaf)
-        write_kubeconfig(
-            paths.kubeconfig(name),
-            kubeconfig(settings, authority.pem, certificate.read_bytes(), key.read_bytes(), user=name),
+        content = kubeconfig_content(
+            settings.url,
+            settings.context,
+            settings.context if name == "admin" else f"{settings.context}-{name}",
+            authority.pem,
+            certificate.read_bytes(),
+            key.read_bytes(),
         )
+        write_kubeconfig(paths.kubeconfig(name), content)
 
 
-def kubeconfig(
-    settings: ClusterSettings, authority: bytes, certificate: bytes, key: bytes, *, user: str
+def kubeconfig_content(
+    url: str, context: str, user: str, authority: bytes, certificate: bytes, key: bytes
 ) -> dict[str, object]:
-    """A kubeconfig as plain values, with everything embedded."""
+    """A kubeconfig as plain values, with everything embedded. Cluster and context share a name."""
 
     def data(pem: bytes) -> str:
         return base64.b64encode(pem).decode()
 
-    context = settings.context
-    who = context if user == "admin" else f"{context}-{user}"
-    cluster = {"server": settings.url, "certificate-authority-data": data(authority)}
+    cluster = {"server": url, "certificate-authority-data": data(authority)}
+    credentials = {"client-certificate-data": data(certificate), "client-key-data": data(key)}
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": context,
         "clusters": [{"name": context, "cluster": cluster}],
-        "contexts": [{"name": context, "context": {"cluster": context, "user": who}}],
-        "users": [
-            {
-                "name": who,
-                "user": {"client-certificate-data": data(certificate), "client-key-data": data(key)},
-            }
-        ],
+        "contexts": [{"name": context, "context": {"cluster": context, "user": user}}],
+        "users": [{"name": user, "user": credentials}],
     }
 
 

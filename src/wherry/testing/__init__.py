@@ -7,7 +7,7 @@
         await cluster.wait_for("deployments.apps", "web", lambda d: d.status.readyReplicas == 3)
 
 API server, scheduler, controllers and simulated nodes in one event loop: the same code as in
-`wherry up`. On a virtual-time loop (`wherry.testing.run_virtual`) hours pass in milliseconds.
+`wherry up`. On a virtual-time loop (`wherry.testing.run`) hours pass in milliseconds.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wherry.cluster.inprocess import Cluster
-    from wherry.testing.loop import VirtualClock, VirtualLoop
+    from wherry.testing.cluster import Cluster
+    from wherry.testing.loop import VirtualClock, VirtualLoop, run
     from wherry.testing.threaded import ThreadedCluster
 
-__all__ = ["Cluster", "ThreadedCluster", "VirtualClock", "VirtualLoop"]
+__all__ = ["Cluster", "ThreadedCluster", "VirtualClock", "VirtualLoop", "run"]
 
 _WHERE = {
-    "Cluster": "wherry.cluster.inprocess",
+    "Cluster": "wherry.testing.cluster",
     "ThreadedCluster": "wherry.testing.threaded",
     "VirtualClock": "wherry.testing.loop",
     "VirtualLoop": "wherry.testing.loop",
+    "run": "wherry.testing.loop",
 }
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from wherry.client.rest import Client
-from wherry.cluster.inprocess import Cluster
+from wherry.testing.cluster import Cluster
 
 T = TypeVar("T")
 

@@ -1,0 +1,180 @@
+"""Bytes to requests: llhttp's callbacks collected into `Request`s, within bounds.
+
+    reader.feed(data)     # then look at reader.ready, reader.refusal, reader.wants_continue
+
+What was refused stays refused: the connection answers and closes. A request that asks for an upgrade
+stops the parsing; what came after its head waits in `rest` for whoever takes the connection, or for
+`resume()` when nobody did.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httptools
+
+from wherry.api.errors import ApiError, bad_request, too_large
+from wherry.http.messages import Peer, RawConnection, Request
+
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+_NAMES: dict[bytes, str] = {}
+_SEPARATORS = {"impersonate-group": "\n", "cookie": "; "}
+"""How repeated headers are joined where ", " won't do; group names may hold commas but no line end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of what a client may make the server hold. Body and head are upstream's figures."""
+
+    body: int = 3 * 1024 * 1024
+    head: int = 1024 * 1024
+    connections: int = 10_000
+    idle: float = 90.0
+    receive: float = 32.0
+    """Seconds a request may stand half received without a byte coming."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """A request that waits for its turn."""
+
+    request: Request
+    keep_alive: bool
+    chunks: bool
+    """The client knows chunked encoding (HTTP/1.1)."""
+    upgrade: bool
+
+
+class RequestReader:
+    def __init__(self, limits: Limits, peer: Peer, hijack: Callable[[], Awaitable[RawConnection]]) -> None:
+        self.ready: deque[Pending] = deque()
+        self.refusal: ApiError | None = None
+        self.wants_continue = False
+        self.upgrading = False
+        self.rest = b""
+        self._limits = limits
+        self._peer = peer
+        self._hijack = hijack
+        self._parser = httptools.HttpRequestParser(self)
+        self._new_message()
+
+    def _new_message(self) -> None:
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._raw_headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._in_head = True
+        self._head_size = 0
+
+    @property
+    def halfway(self) -> bool:
+        """A request has begun to come and is not complete."""
+        return self._head_size > 0 or not self._in_head
+
+    def feed(self, data: bytes) -> None:
+        if self.refusal is not None:
+            return
+        if self.upgrading:
+            self.rest += data
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self.upgrading = True
+            self.rest = data[upgrade.args[0] :]
+        except httptools.HttpParserError:
+            self._refuse(bad_request("malformed HTTP request"))
+        if self._in_head and not self.upgrading:
+            self._head_size += len(data)
+            if self._head_size > self._limits.head:
+                self._refuse(ApiError("", "request header fields too large", code=431))
+
+    def resume(self) -> None:
+        """Nobody took the connection that asked for an upgrade: HTTP goes on."""
+        rest, self.rest = self.rest, b""
+        self.upgrading = False
+        self._parser = httptools.HttpRequestParser(self)
+        if rest:
+            self.feed(rest)
+
+    def _refuse(self, error: ApiError) -> None:
+        if self.refusal is None:
+            self.refusal = error
+            self.ready.clear()
+
+    def _refuse_body(self) -> None:
+        self._refuse(too_large(f"Request entity too large: limit is {self._limits.body}"))
+
+    # --- llhttp's callbacks
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key = _NAMES.get(name)
+        if key is None:
+            key = name.decode("latin-1").lower()
+            if len(_NAMES) < 512 and len(name) < 64:
+                _NAMES[name] = key
+        text = value.decode("latin-1")
+        if key in self._headers:
+            text = self._headers[key] + _SEPARATORS.get(key, ", ") + text
+        self._headers[key] = text
+        self._raw_headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        headers = self._headers
+        if "content-length" in headers and int(headers["content-length"]) > self._limits.body:
+            self._refuse_body()
+        elif "expect" in headers and headers["expect"].lower() == "100-continue":
+            self.wants_continue = True
+
+    def on_body(self, body: bytes) -> None:
+        if self.refusal is not None:
+            return
+        self._body_size += len(body)
+        if self._body_size > self._limits.body:
+            self._refuse_body()
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if self.refusal is not None:
+            return
+        parser = self._parser
+        method = parser.get_method()
+        path, _, query = self._target().partition("?")
+        upgrade = parser.should_upgrade()
+        request = Request(
+            _METHODS.get(method) or method.decode("latin-1"),
+            path,
+            query.partition("#")[0],
+            self._headers,
+            b"".join(self._body) if self._body else b"",
+            self._peer,
+        )
+        if upgrade:
+            request.hijack = self._hijack
+            request.raw_head = self._raw_head(method)
+        self.wants_continue = False
+        self.ready.append(
+            Pending(request, parser.should_keep_alive(), parser.get_http_version() != "1.0", upgrade)
+        )
+        self._new_message()
+
+    def _target(self) -> str:
+        text = self._url.decode("utf-8", "replace")
+        if text.startswith("/"):
+            return text
+        whole = urlsplit(text)
+        return (whole.path or "/") + (f"?{whole.query}" if whole.query else "")
+
+    def _raw_head(self, method: bytes) -> bytes:
+        lines = [b"%b %b HTTP/1.1" % (method, self._url)]
+        lines += [b"%b: %b" % pair for pair in self._raw_headers]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
