@@ -1,4 +1,4 @@
-"""A disk without room: writes are refused, nothing acknowledged is lost, and it goes on when there is room."""
+"""A disk without room: writes are refused, nothing acknowledged is lost; with room again it goes on."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class FieldError:
 
     def body(self) -> str:
         head = _HEADS[self.type]
-        if self.type in _WITHOUT_VALUE:
+        if self.type in _WITHOUT_VALUE or self.bad_value is OMIT:
             return head if not self.detail else f"{head}: {self.detail}"
         text = f"{head}: {_value(self.bad_value)}"
         return f"{text}: {self.detail}" if self.detail else text
@@ -46,9 +46,11 @@ _WITHOUT_VALUE = {
     "FieldValueRequired",
     "FieldValueForbidden",
     "FieldValueTooLong",
-    "FieldValueTooMany",
     "InternalError",
 }
+
+OMIT: Any = object()
+"""A bad value that is not worth showing (`field.OmitValueType`)."""
 
 
 def _value(value: Any) -> str:

@@ -45,8 +45,9 @@ def _regex(message: str, pattern: str, *examples: str) -> str:
     return f"{message} (e.g. {shown}, regex used for validation is '{pattern}')"
 
 
-def _max(limit: int) -> str:
-    return f"must be no more than {limit} bytes"
+def _max(limit: int, unit: str = "characters") -> str:
+    """Upstream's older rules count characters, those for labels and resource names bytes."""
+    return f"must be no more than {limit} {unit}"
 
 
 def dns_label(text: str) -> list[str]:
@@ -100,11 +101,12 @@ def qualified_name(text: str) -> list[str]:
         if not prefix:
             out.append("prefix part must be non-empty")
         else:
-            out += [f"prefix part {problem}" for problem in dns_subdomain(prefix)]
+            problems = [p.replace(_max(253), _max(253, "bytes")) for p in dns_subdomain(prefix)]
+            out += [f"prefix part {problem}" for problem in problems]
     if not name:
         out.append("name part must be non-empty")
     elif len(name) > 63:
-        out.append("name part " + _max(63))
+        out.append("name part " + _max(63, "bytes"))
     if not _QUALIFIED.fullmatch(name):
         pattern = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
         out.append("name part " + _regex(QUALIFIED_MESSAGE, pattern, "MyName", "my.name", "123-abc"))
@@ -112,7 +114,7 @@ def qualified_name(text: str) -> list[str]:
 
 
 def label_value(text: str) -> list[str]:
-    out = [_max(63)] if len(text) > 63 else []
+    out = [_max(63, "bytes")] if len(text) > 63 else []
     if not _VALUE.fullmatch(text):
         pattern = "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
         out.append(_regex(VALUE_MESSAGE, pattern, "MyValue", "my_value", "12345"))

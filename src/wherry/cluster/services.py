@@ -93,6 +93,7 @@ def _kubelet(paths: Paths, settings: ClusterSettings) -> Service:
         "client-ca-file": paths.pki / "ca.crt",
         "tls-cert-file": paths.pki / "kubelet-server.crt",
         "tls-private-key-file": paths.pki / "kubelet-server.key",
+        "pod-cidr": settings.node_pod_cidr,
         "cluster-dns": settings.dns_ip,
         "cluster-domain": CLUSTER_DOMAIN,
         "cgroup-root": f"/{settings.cgroup}",
@@ -106,7 +107,8 @@ def _proxy(paths: Paths, settings: ClusterSettings) -> Service:
         "hostname-override": settings.node_name,
         "cluster-cidr": settings.pod_cidr,
         "healthz-bind-address": f"127.0.0.1:{settings.ports.proxy_health}",
-        "nftables-table": settings.nft_table,
+        "table-name": settings.nft_table,
+        "masquerade-egress": "true",
     }
     return _component("kube-proxy", flags)
 

@@ -75,7 +75,8 @@ class ClusterSettings:
 
     @property
     def node_pod_cidr(self) -> str:
-        """The real node's share of the pods' range: the first /24, which node IPAM gives it."""
+        """The real node's share of the pods' range: the first /24. The kubelet registers with it, so that
+        node IPAM and the CNI configuration agree."""
         return self.pod_cidr.replace(".0.0/16", ".0.0/24")
 
     @property

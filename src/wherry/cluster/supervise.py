@@ -9,7 +9,6 @@ from pathlib import Path
 
 from wherry.clock import RealClock
 from wherry.cluster.mounts import enter_private_namespace
-from wherry.cluster.network import prepare_network
 from wherry.cluster.services import services
 from wherry.cluster.settings import ClusterSettings, Paths
 from wherry.cluster.supervisor import Lock, Supervisor
@@ -26,7 +25,6 @@ def supervise(paths: Paths, settings: ClusterSettings) -> None:
     try:
         if not settings.simulated:
             made = enter_private_namespace()
-            prepare_network(settings)
         asyncio.run(_run(paths, settings))
         if not settings.simulated:
             from wherry.cluster.sweep import sweep

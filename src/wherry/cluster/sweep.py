@@ -138,5 +138,5 @@ def leftovers(paths: Paths, settings: ClusterSettings) -> list[str]:
     if Path(f"/sys/class/net/{settings.bridge}").exists():
         found.append(f"network interface {settings.bridge}")
     tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=False).stdout
-    found += [f"nft {line}" for line in tables.splitlines() if f"wherry-{settings.name}-" in line]
+    found += [f"nft {line}" for line in tables.splitlines() if settings.nft_table in line]
     return found

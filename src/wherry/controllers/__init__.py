@@ -1,0 +1,1 @@
+"""The controller manager: one reconciler per controller, all of them clients of the API only."""

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from wherry.http.messages import HIJACKED, Peer, RawConnection, Response
+from wherry.http.outbox import Outbox
 from wherry.http.raw import RawStream
 from wherry.http.requests import Pending, RequestReader
 from wherry.http.steps import Finished, start
@@ -25,14 +26,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("wherry.http")
 
 PIPELINE = 16
-SLICE = 256 * 1024
 LARGE = 1024 * 1024
 """Bodies above this are written in slices, as the client takes them."""
 LINGER = 2.0
 """Seconds a refused client is heard out, so that it comes to read why."""
 STALLED = 300.0
 """Seconds a client may leave an answer unread."""
-_READS = frozenset(("GET", "HEAD"))
 
 
 class Connection(asyncio.Protocol):
@@ -41,24 +40,24 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._loop = loop
         self._transport: asyncio.Transport = None  # type: ignore[assignment]
+        self._outbox: Outbox = None  # type: ignore[assignment]
         self._reader = RequestReader(server.limits, self.peer, self._hijack)
         self._pending: Pending | None = None
-        self._task: asyncio.Task[Any] | None = None
+        self.task: asyncio.Task[Any] | None = None
+        """What works on the current answer, when it takes time."""
         self._raw: RawStream | None = None
-        self._room: asyncio.Future[None] | None = None
         self._busy = False
         self._streaming = False
-        self._paused = False
         self._held = False
-        self._lost = False
         self._touched = 0.0
 
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+        self._outbox = Outbox(self._transport, self._loop)
         if not self._server.joined(self):
-            self._lost = True
+            self._outbox.lost = True
             self._transport.abort()
             return
         self._touched = self._loop.time()
@@ -78,54 +77,46 @@ class Connection(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not self._busy:
             self._next()
-        if reader.upgrading or len(reader.ready) >= PIPELINE:
-            self._hold()
+        self._pace()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._lost:
+        if self._outbox.lost:
             return
-        self._lost = True
+        self._outbox.lost = True
+        self._outbox.wake()
         self._reader.ready.clear()
-        self._give_room()
-        if self._task is None:
+        if self.task is None:
             self._server.left(self)
-        elif self._raw is None and (self._streaming or self._reads()):
-            self._task.cancel()
+        elif self._raw is None and (self._streaming or _asks(self._pending, ("GET", "HEAD"))):
+            self.task.cancel()
 
     def pause_writing(self) -> None:
-        self._paused = True
+        self._outbox.full = True
         self._touched = self._loop.time()
 
     def resume_writing(self) -> None:
-        self._paused = False
-        self._give_room()
-        if self._busy and self._task is None:
+        self._outbox.full = False
+        self._outbox.wake()
+        if self._busy and self.task is None:
             self._answered()
             self._next()
 
-    def _hold(self) -> None:
-        if not self._held and self._raw is None and not self._lost:
-            self._held = True
-            self._transport.pause_reading()
-
-    def _release(self) -> None:
-        if self._held and self._raw is None and not self._lost:
-            self._held = False
-            self._transport.resume_reading()
-
-    def _reads(self) -> bool:
-        return self._pending is not None and self._pending.request.method in _READS
-
-    def _give_room(self) -> None:
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+    def _pace(self) -> None:
+        """Stops reading while enough requests wait, or an upgrade is undecided; else goes on."""
+        hold = self._reader.upgrading or len(self._reader.ready) >= PIPELINE
+        if hold != self._held and self._raw is None and not self._outbox.lost:
+            self._held = hold
+            if hold:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
 
     # --- handling
 
     def _next(self) -> None:
         """Handles what waits, until something has to be waited for. Never inside a task."""
         ready = self._reader.ready
-        while ready and not self._busy and not self._lost:
+        while ready and not self._busy and not self._outbox.lost:
             self._busy = True
             self._pending = ready.popleft()
             handler = self._server.handler
@@ -134,15 +125,15 @@ class Connection(asyncio.Protocol):
             if isinstance(outcome, Finished):
                 self._handled(outcome)
             else:
-                self._task = outcome
+                self.task = outcome
                 outcome.add_done_callback(self._task_handled)
-        if self._held and len(ready) < PIPELINE and not self._reader.upgrading:
-            self._release()
+        if self._held:
+            self._pace()
         if self._reader.refusal is not None and not self._busy:
             self._refuse()
 
     def _task_handled(self, task: asyncio.Task[Response]) -> None:
-        self._task = None
+        self.task = None
         self._handled(task)
         if not self._busy:
             self._next()
@@ -160,7 +151,7 @@ class Connection(asyncio.Protocol):
             self._gone()
         elif response.stream is not None:
             self._spawn(self._stream(response, response.stream))
-        elif self._lost:
+        elif self._outbox.lost:
             self._gone()
         elif len(response.body) > LARGE:
             self._spawn(self._write_large(response))
@@ -170,7 +161,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self) -> None:
         """Says what the reader didn't accept, hears the client out for a moment, and closes."""
         error = self._reader.refusal
-        if self._lost or error is None:
+        if self._outbox.lost or error is None:
             return
         self._busy = True
         body = json.dumps(error.status(), separators=(",", ":")).encode()
@@ -184,7 +175,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
         if self._raw is not None:
             self._raw.close()
-        if self._lost:
+        if self._outbox.lost:
             self._server.left(self)
 
     def _last(self) -> bool:
@@ -192,22 +183,26 @@ class Connection(asyncio.Protocol):
         return self._server.closing or pending is None or not pending.keep_alive
 
     def _write(self, response: Response) -> None:
-        body = response.body
-        head = self._server.heads.whole(
-            response.status, response.content_type, response.headers, len(body), last=self._last()
-        )
-        if self._pending is not None and self._pending.request.method == "HEAD":
-            body = b""
-        self._transport.write(head + body)
-        if not self._paused:
+        head = self._head(response)
+        self._transport.write(head if _asks(self._pending, ("HEAD",)) else head + response.body)
+        if not self._outbox.full:
             self._answered()
+
+    def _head(self, response: Response) -> bytes:
+        return self._server.heads.whole(
+            response.status,
+            response.content_type,
+            response.headers,
+            len(response.body),
+            last=self._last(),
+        )
 
     def _answered(self) -> None:
         """The answer has left; on to the next request, if the connection lives."""
         last = self._last()
         pending, self._pending = self._pending, None
         self._busy = False
-        if self._lost:
+        if self._outbox.lost:
             self._server.left(self)
         elif last:
             self._transport.close()
@@ -217,11 +212,11 @@ class Connection(asyncio.Protocol):
     # --- answers that take time
 
     def _spawn(self, coro: Coroutine[Any, Any, None]) -> None:
-        self._task = self._loop.create_task(coro)
-        self._task.add_done_callback(self._spawned_done)
+        self.task = self._loop.create_task(coro)
+        self.task.add_done_callback(self._spawned_done)
 
     def _spawned_done(self, task: asyncio.Task[None]) -> None:
-        self._task = None
+        self.task = None
         self._streaming = False
         if task.cancelled():
             self._gone()
@@ -235,31 +230,18 @@ class Connection(asyncio.Protocol):
             if not self._busy:
                 self._next()
 
-    async def _has_room(self) -> None:
-        while self._paused and not self._lost:
-            self._room = self._loop.create_future()
-            await self._room
-        if self._lost:
-            raise ConnectionResetError("the client has gone")
-
     async def _write_large(self, response: Response) -> None:
-        body = memoryview(response.body)
-        head = self._server.heads.whole(
-            response.status, response.content_type, response.headers, len(body), last=self._last()
-        )
-        self._transport.write(head)
-        if self._pending is not None and self._pending.request.method == "HEAD":
+        self._transport.write(self._head(response))
+        if _asks(self._pending, ("HEAD",)):
             return
-        for at in range(0, len(body), SLICE):
-            self._transport.write(body[at : at + SLICE])
-            await self._has_room()
+        await self._outbox.write_slices(response.body)
 
     async def _stream(self, response: Response, stream: AsyncIterator[bytes]) -> None:
         """A watch that is cut by the server's end still gets its last chunk, so that the client sees
         an end and no broken connection."""
         self._streaming = True
         try:
-            if not self._lost and self._pending is not None:
+            if not self._outbox.lost and self._pending is not None:
                 await self._chunks(response, stream, self._pending)
         finally:
             close = getattr(stream, "aclose", None)
@@ -274,41 +256,37 @@ class Connection(asyncio.Protocol):
         else:
             pending.keep_alive = False
             write(heads.until_close(*status))
-        if pending.request.method == "HEAD":
+        if _asks(self._pending, ("HEAD",)):
             return
         try:
-            async for chunk in stream:
-                if chunk:
-                    write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if pending.chunks else chunk)
-                if self._paused or self._lost:
-                    await self._has_room()
+            await self._outbox.write_stream(stream, chunked=pending.chunks)
         except asyncio.CancelledError:
-            if self._lost or not self._server.closing:
+            if self._outbox.lost or not self._server.closing:
                 raise
         if pending.chunks:
-            write(b"0\r\n\r\n")
+            self._outbox.end_stream()
 
     # --- upgrades
 
     async def _hijack(self) -> RawConnection:
         """The connection as bytes; HTTP is over on it."""
-        if self._lost:
+        if self._outbox.lost:
             raise ConnectionResetError("the client has gone")
         if self._raw is None:
             self._raw = RawStream(self.connection_lost)
-            self._raw.take(self._transport, self._reader.rest, paused=self._paused)
+            self._raw.take(self._transport, self._reader.rest, paused=self._outbox.full)
         return self._raw
 
     # --- what the server asks
 
     def sweep(self, now: float) -> None:
         """Closes a connection that is idle, or stuck, for too long."""
-        if self._raw is not None or self._lost:
+        if self._raw is not None or self._outbox.lost:
             return
         silent = now - self._touched
         limits = self._server.limits
         if self._busy:
-            if self._paused and silent > STALLED:
+            if self._outbox.full and silent > STALLED:
                 self._transport.abort()
         elif silent > (limits.receive if self._reader.halfway else limits.idle):
             self._transport.close()
@@ -317,17 +295,16 @@ class Connection(asyncio.Protocol):
         """The server is closing: idle connections close, streams end, the rest gets its answer."""
         if self._raw is not None:
             self._raw.close()
-        elif self._streaming and self._task is not None:
-            self._task.cancel()
+        elif self._streaming and self.task is not None:
+            self.task.cancel()
         elif not self._busy:
             self._transport.close()
 
     def abort(self) -> None:
         self._transport.abort()
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
-    async def ended(self) -> None:
-        """Returns when no task of this connection runs."""
-        while self._task is not None and not self._task.done():
-            await asyncio.wait([self._task])
+
+def _asks(pending: Pending | None, methods: tuple[str, ...]) -> bool:
+    return pending is not None and pending.request.method in methods

@@ -162,9 +162,8 @@ class RequestReader:
             request.hijack = self._hijack
             request.raw_head = self._raw_head(method)
         self.wants_continue = False
-        self.ready.append(
-            Pending(request, parser.should_keep_alive(), parser.get_http_version() != "1.0", upgrade)
-        )
+        modern = parser.get_http_version() != "1.0"
+        self.ready.append(Pending(request, modern and parser.should_keep_alive(), modern, upgrade))
         self._new_message()
 
     def _target(self) -> str:

@@ -47,17 +47,12 @@ class HttpServer:
         self.heads = Heads(clock or RealClock(), headers)
         self.connections: dict[Connection, None] = {}
         self.closing = False
+        self.port = 0
+        """The bound port, once started (useful when 0 was asked for)."""
         self._context = context
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._idle: asyncio.Event | None = None
-
-    @property
-    def port(self) -> int:
-        """The bound port (useful with port 0)."""
-        if self._server is None:
-            raise RuntimeError("the server is not started")
-        return int(self._server.sockets[0].getsockname()[1])
 
     async def start(
         self, host: str | None = None, port: int = 0, *, sock: socket.socket | None = None
@@ -77,6 +72,7 @@ class HttpServer:
             self._server = await loop.create_server(
                 connection, host, port, ssl=self._context, backlog=1024, ssl_handshake_timeout=handshake
             )
+        self.port = int(self._server.sockets[0].getsockname()[1])
         self._sweep = loop.call_later(SWEEP, self._sweep_idle, loop)
 
     def _sweep_idle(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -117,5 +113,6 @@ class HttpServer:
         left = list(self.connections)
         for connection in left:
             connection.abort()
-        for connection in left:
-            await connection.ended()
+        tasks = [connection.task for connection in left if connection.task is not None]
+        if tasks:
+            await asyncio.wait(tasks)

@@ -85,7 +85,7 @@ class Strategy:
     """Field labels beside metadata.name and metadata.namespace (spec.nodeName…)."""
 
     columns: Sequence[Column] = ()
-    """Between NAME and AGE as upstream prints them; empty: just NAME and AGE (CREATED AT)."""
+    """All of them, Name and Age included, in upstream's order; empty: Name and Created At."""
 
     warnings: Callable[[Obj, Obj | None], list[str]] = lambda new, old: []
     """Texts for `Warning:` headers on create (old None) and update."""

@@ -1,0 +1,205 @@
+"""A request's body to an object of the kind the URL asks for, in upstream's words when it is not one.
+
+Fast way: one strict typed decode that proves the body right, one plain decode that gives the object.
+Everything unusual (nulls, duplicate keys, unknown fields, wrong types) goes the slow way, `strict.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from wherry.api import errors
+from wherry.api.errors import ApiError
+from wherry.api.scheme import Scheme
+from wherry.api.schema import Obj
+from wherry.apiserver.registry import strict, wiretypes, yamlin
+from wherry.apiserver.registry.options import FieldValidation
+
+MAX_BODY = 3 * 1024 * 1024
+_UNKNOWN_FORM = (
+    "the body of the request was in an unknown format - accepted media types include: "
+    "application/json, application/yaml"
+)
+_SCHEME = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+_JSON = ("", "application/json", "text/json")
+_YAML = ("application/yaml", "application/x-yaml", "text/yaml")
+
+_decode = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What kind the body should hold, and its definition in the schema (None: not built in)."""
+
+    api_version: str
+    kind: str
+    definition: str | None
+
+
+def plain(body: bytes) -> Obj:
+    """The object in bytes that are known to hold one."""
+    obj: Obj = _decode(body)
+    return obj
+
+
+def is_yaml(content_type: str) -> bool:
+    """Whether a body is YAML rather than JSON; ApiError (UnsupportedMediaType) for other types."""
+    media = content_type.partition(";")[0].strip().lower()
+    if media in _JSON:
+        return False
+    if media in _YAML:
+        return True
+    raise errors.unsupported_media_type(_UNKNOWN_FORM)
+
+
+def decode(
+    body: bytes, content_type: str, wanted: Wanted, scheme: Scheme, validation: FieldValidation = ""
+) -> tuple[Obj, tuple[str, ...]]:
+    """The object, with `kind` and `apiVersion` filled in, and the warnings that go with it."""
+    if len(body) > MAX_BODY:
+        raise errors.too_large(f"Request entity too large: limit is {MAX_BODY}")
+    yaml = is_yaml(content_type)
+    value = yamlin.load(body) if yaml else _json(body, wanted)
+    kind, api_version = _type_meta(value, body, wanted)
+    if (kind, api_version) != (wanted.kind, wanted.api_version):
+        raise _another_kind(kind, api_version, wanted, scheme)
+    if not yaml and _in_order(body, value, wanted, validation):
+        obj, warnings = value, ()
+    else:
+        obj, warnings = checked(value if yaml else strict.pairs(body), wanted, validation)
+    obj["kind"], obj["apiVersion"] = wanted.kind, wanted.api_version
+    if not obj.get("metadata"):
+        obj["metadata"] = {}
+    return obj, warnings
+
+
+def in_order(value: Obj, definition: str) -> bool:
+    """Whether a plain value has no unknown fields and no wrong types (null fields are let pass)."""
+    try:
+        wiretypes.checker(definition).decode(msgspec.json.encode(value))
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _in_order(body: bytes, value: Any, wanted: Wanted, validation: FieldValidation) -> bool:
+    """Whether the plainly decoded value can be taken as it is."""
+    if b"null" in body:
+        return False
+    if wanted.definition is not None:
+        try:
+            wiretypes.checker(wanted.definition).decode(body)
+        except msgspec.ValidationError:
+            return False
+    return validation == "Ignore" or not _may_repeat_keys(body, value)
+
+
+def _may_repeat_keys(body: bytes, value: Any) -> bool:
+    """Whether decoding lost something: the value encodes shorter than the body without its blanks.
+    (True also for unusual spellings of strings and numbers; then the slow way tells.)"""
+    compact = body if len(body) < 64 else msgspec.json.format(body, indent=-1)
+    return len(msgspec.json.encode(value)) != len(compact)
+
+
+def checked(value: Any, wanted: Wanted, validation: FieldValidation) -> tuple[Obj, tuple[str, ...]]:
+    """The slow way, for a value as plain dicts or `strict.Pairs`."""
+    obj, found = strict.inspect(value, wanted.definition)
+    if found.mismatch:
+        raise _cannot_be_handled(wanted.kind, wanted.api_version, wanted, found.mismatch)
+    if not found.fields or validation == "Ignore":
+        return obj, ()
+    if validation == "Strict":
+        text = "strict decoding error: " + ", ".join(found.fields)
+        raise _cannot_be_handled(wanted.kind, wanted.api_version, wanted, text)
+    return obj, tuple(found.fields)
+
+
+def _cannot_be_handled(kind: str, api_version: str, wanted: Wanted, why: str) -> ApiError:
+    version = api_version.rpartition("/")[2]
+    return errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {wanted.kind}: {why}')
+
+
+def _another_kind(kind: str, api_version: str, wanted: Wanted, scheme: Scheme) -> ApiError:
+    version = api_version.rpartition("/")[2]
+    if scheme.for_kind(api_version, kind) is None:
+        text = f'no kind "{kind}" is registered for version "{api_version}" {_SCHEME}'
+    elif kind == wanted.kind:
+        text = (
+            f"the API version in the data ({api_version}) does not match the expected API version "
+            f"({wanted.api_version})"
+        )
+        return errors.bad_request(text)
+    else:
+        group = wanted.api_version.partition("/")[0] if "/" in wanted.api_version else "core"
+        short = group.partition(".")[0]
+        text = f"converting ({version}.{kind}) to ({short}.{wanted.kind}): unknown conversion"
+    return _cannot_be_handled(kind, api_version, wanted, text)
+
+
+def _type_meta(value: Any, body: bytes, wanted: Wanted) -> tuple[str, str]:
+    """`kind` and `apiVersion` as given, or as wanted where nothing is given."""
+    target = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+    if not isinstance(value, dict):
+        what = strict.json_type(value)
+        text = f"json: cannot unmarshal {what} into Go value of type {target}"
+        raise _unrecognized(text, body, wanted)
+    kind, api_version = value.get("kind") or wanted.kind, value.get("apiVersion") or wanted.api_version
+    for name, found in (("kind", kind), ("apiVersion", api_version)):
+        if not isinstance(found, str):
+            what = strict.json_type(found)
+            text = f"json: cannot unmarshal {what} into Go struct field .{name} of type string"
+            raise _unrecognized(text, body, wanted)
+    return kind, api_version
+
+
+def _json(body: bytes, wanted: Wanted) -> Any:
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        raise _unrecognized(go_syntax_error(body), body, wanted) from None
+
+
+def _unrecognized(why: str, body: bytes, wanted: Wanted) -> ApiError:
+    return errors.bad_request(
+        f"the object provided is unrecognized (must be of type {wanted.kind}): couldn't get version/kind; "
+        f"json parse error: {why} ({_summary(body)})"
+    )
+
+
+def _summary(body: bytes, limit: int = 30) -> str:
+    if not body:
+        return "<empty>"
+    more = " ..." if len(body) > limit else ""
+    if body[:1] == b"{":
+        return body[:limit].decode(errors="replace") + more
+    return body[:limit].hex() + more
+
+
+_PLACES = {
+    "Expecting value": "looking for beginning of value",
+    "Expecting property name enclosed in double quotes": "looking for beginning of object key string",
+    "Expecting ':' delimiter": "after object key",
+    "Expecting ',' delimiter": "after object key:value pair",
+    "Extra data": "after top-level value",
+    "Invalid control character at": "in string literal",
+    "Invalid \\escape": "in string escape code",
+}
+
+
+def go_syntax_error(body: bytes) -> str:
+    """What Go's decoder says of text that is not JSON."""
+    text = body.decode(errors="replace")
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        place = _PLACES.get(error.msg.removesuffix(": "))
+        if place is None or error.pos >= len(text.rstrip()):
+            return "unexpected end of JSON input"
+        return f"invalid character '{text[error.pos]}' {place}"
+    except RecursionError:
+        return "exceeded max depth"
+    return "invalid JSON"

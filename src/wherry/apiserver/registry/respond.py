@@ -1,0 +1,77 @@
+"""From the bytes of an answer to a `Response`: pretty-printing, YAML, gzip."""
+
+from __future__ import annotations
+
+import functools
+
+import msgspec
+from isal import igzip
+
+from wherry.api.errors import ApiError
+from wherry.apiserver.registry.negotiation import PLAIN, Accept, is_browser
+from wherry.apiserver.registry.options import Query, truth
+from wherry.http.messages import Request, Response
+
+GZIP_FROM = 128 * 1024
+"""Bytes from which an answer is worth compressing (upstream's figure)."""
+
+_GZIPPED = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+
+
+def answer(
+    request: Request,
+    query: Query,
+    body: bytes,
+    *,
+    accept: Accept = PLAIN,
+    status: int = 200,
+    warnings: tuple[str, ...] = (),
+) -> Response:
+    """`body` is JSON; it is given the form the client wants to read."""
+    headers = request.headers
+    if accept.yaml:
+        body = yaml_text(body)
+    elif _pretty(query, headers.get("user-agent", "")):
+        body = msgspec.json.format(body, indent=2) + b"\n"
+    response = Response(status, body, accept.content_type)
+    if warnings:
+        response.headers = warning_headers(warnings)
+    if len(body) >= GZIP_FROM and "gzip" in headers.get("accept-encoding", ""):
+        response.body = igzip.compress(body, compresslevel=0)
+        response.headers = (*response.headers, *_GZIPPED)
+    return response
+
+
+def _pretty(query: Query, agent: str) -> bool:
+    asked = query.get("pretty")
+    return truth(asked) if asked is not None else is_browser(agent)
+
+
+def yaml_text(body: bytes) -> bytes:
+    yaml = _yaml()
+    text: str = yaml.dump(
+        msgspec.json.decode(body), Dumper=yaml.SafeDumper, default_flow_style=False, allow_unicode=True
+    )
+    return text.encode()
+
+
+@functools.cache
+def _yaml():  # type: ignore[no-untyped-def]
+    import yaml
+
+    return yaml
+
+
+def refusal(error: ApiError) -> Response:
+    """A refusal as the Status it stands for."""
+    return Response(error.code, msgspec.json.encode(error.status()), headers=error.headers)
+
+
+def warning_headers(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """RFC 7234 warnings, code 299, each text once."""
+    return tuple(("Warning", f"299 - {_quoted(text)}") for text in dict.fromkeys(texts))
+
+
+def _quoted(text: str) -> str:
+    clean = " ".join(text.split())
+    return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'

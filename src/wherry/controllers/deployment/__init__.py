@@ -1,0 +1,1 @@
+"""Deployment: rolling a pod template out over ReplicaSets."""

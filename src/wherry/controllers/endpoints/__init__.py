@@ -1,0 +1,1 @@
+"""Endpoints of Services: EndpointSlices, and the older Endpoints objects."""
