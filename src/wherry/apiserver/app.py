@@ -111,7 +111,9 @@ class ApiServer:
             **(connectors or {}),
         }
         plugins = chain.plugins(reader, env, _admission(settings))
-        self.registry = Registry(store, env, self.scheme, STRATEGIES, plugins, answered)
+        self.registry = Registry(
+            store, env, self.scheme, STRATEGIES, plugins, answered, event_ttl=settings.event_ttl
+        )
         reader.source = self.registry.reader
         address = f"{settings.advertise_address or settings.bind_address}:{settings.secure_port}"
         self.endpoints = Endpoints(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import errno
 import ssl
@@ -16,7 +17,8 @@ from wherry.apiserver.settings import ApiServerSettings
 from wherry.component import Env
 from wherry.component_flags import UsageError
 from wherry.etcd.open import open_store
-from wherry.etcd.types import Store, StoreFailed
+from wherry.etcd.store import MvccStore
+from wherry.etcd.types import StoreFailed
 from wherry.http.tls import self_signed, server_context
 
 _NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", "127.0.0.1")
@@ -32,7 +34,7 @@ async def run(settings: ApiServerSettings, flags: dict[str, Any], ready: Callabl
             server = ApiServer(store, env, settings)
         except (BadTokenFile, BadKey, UnicodeDecodeError) as error:
             raise UsageError(str(error)) from error
-        await server.run(ready)
+        await _together(server, store, ready)
     except OSError as error:
         if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
             where = f"{settings.bind_address}:{settings.secure_port}"
@@ -40,6 +42,22 @@ async def run(settings: ApiServerSettings, flags: dict[str, Any], ready: Callabl
         raise
     finally:
         await store.close()
+
+
+async def _together(server: ApiServer, store: MvccStore, ready: Callable[[], None]) -> None:
+    """The server beside its store's upkeep; whichever fails takes the other with it."""
+    upkeep = asyncio.create_task(store.run())
+    serving = asyncio.create_task(server.run(ready))
+    try:
+        await asyncio.wait((upkeep, serving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        serving.cancel()
+        await asyncio.wait((serving,))
+        upkeep.cancel()
+        await asyncio.wait((upkeep,))
+    for task in (upkeep, serving):
+        if not task.cancelled():
+            task.result()
 
 
 def _with_files(settings: ApiServerSettings, cert_dir: Path, env: Env) -> ApiServerSettings:
@@ -68,7 +86,7 @@ def _with_files(settings: ApiServerSettings, cert_dir: Path, env: Env) -> ApiSer
     return settings
 
 
-def _store(flags: dict[str, Any], env: Env) -> Store:
+def _store(flags: dict[str, Any], env: Env) -> MvccStore:
     if flags["etcd_servers"]:
         raise UsageError("--etcd-servers: this version keeps its own store; give --data-dir instead")
     if not flags["data_dir"]:

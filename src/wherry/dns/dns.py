@@ -59,6 +59,7 @@ class Dns:
         for source in sources:
             source.add_handler(self._changed)
         self.port = settings.port
+        self.ready_port = 0
 
     def synced(self) -> bool:
         return all(source.synced for source in self._sources)
@@ -71,6 +72,7 @@ class Dns:
             health = HttpServer(self._health, clock=self._env.clock)
             if settings.ready_port:
                 await health.start(settings.ready_address, max(settings.ready_port, 0))
+                self.ready_port = health.port
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._informers.run())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from wherry.client.events import EventRecorder
 from wherry.client.rest import Client
 from wherry.clock import Clock
 from wherry.cri.runtime import Runtime
@@ -22,6 +21,19 @@ PARALLEL_STARTS = 4
 """More pod starts at once only make each of them slower."""
 
 
+class Events(Protocol):
+    def event(
+        self,
+        obj: Any,
+        type: Literal["Normal", "Warning"],
+        reason: str,
+        message: str,
+        *,
+        field_path: str = "",
+    ) -> None:
+        """Records an event (`wherry.client.events.EventRecorder`)."""
+
+
 class Hooks(Protocol):
     async def run(self, pod: Any, container: Any, container_id: str, handler: Any, ip: str) -> str:
         """Runs a lifecycle handler to its end; what went wrong, "" when nothing."""
@@ -34,7 +46,7 @@ class Deps:
     runtime: Runtime
     runtime_name: str
     host: Host
-    events: EventRecorder
+    events: Events
     writer: StatusWriter
     images: ImagePuller
     viewer: Viewer
@@ -43,6 +55,13 @@ class Deps:
     backoff: Backoff
     starts: asyncio.Semaphore
 
-    def container_event(self, pod: Any, kind: Kind, name: str, type_: str, reason: str, message: str) -> None:
-        level = "Warning" if type_ == "Warning" else "Normal"
-        self.events.event(pod, level, reason, message, field_path=field_path(kind, name))  # type: ignore[arg-type]
+    def container_event(
+        self,
+        pod: Any,
+        kind: Kind,
+        name: str,
+        type_: Literal["Normal", "Warning"],
+        reason: str,
+        message: str,
+    ) -> None:
+        self.events.event(pod, type_, reason, message, field_path=field_path(kind, name))

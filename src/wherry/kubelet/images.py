@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 from wherry.clock import Clock
 from wherry.cri.images import full_name
@@ -18,7 +18,7 @@ from wherry.cri.types import Auth, RuntimeFault, SandboxConfig
 from wherry.kubelet.backoff import Backoff
 from wherry.kubelet.host import SetupError
 
-Notify = Callable[[str, str, str], None]
+Notify = Callable[[Literal["Normal", "Warning"], str, str], None]
 """Records an event about the container: (type, reason, message)."""
 Credentials = Callable[[Any, str], Awaitable[list[Auth]]]
 """The credentials a pod has for an image, to be tried in order."""

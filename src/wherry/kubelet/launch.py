@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 from wherry.cri.types import RuntimeFault, SandboxConfig
 from wherry.kubelet.actions import Start
@@ -131,7 +131,7 @@ class Launcher:
     async def _image(self, pod: Any, start: Start, sandbox: SandboxConfig, slot: Slot) -> str:
         """The slot is given back only when there is something to pull."""
 
-        def notify(type_: str, reason: str, message: str) -> None:
+        def notify(type_: Literal["Normal", "Warning"], reason: str, message: str) -> None:
             self._deps.container_event(pod, start.kind, start.container.name, type_, reason, message)
 
         images = self._deps.images

@@ -102,14 +102,18 @@ class NodeReporter:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _ensure(self) -> None:
-        shape, _, _ = await self._look()
+        shape, health, images = await self._look()
         try:
             self.node = await self._client.get(NODES, shape.name)
         except ApiError as error:
             if error.reason != "NotFound" or not self._register:
                 raise
-            self.node = await self._client.create(NODES, new_node(shape))
+            first = status(shape, health, (), self._clock.time(), images)
+            self.node = await self._client.create(NODES, {**new_node(shape), "status": first})
             log.info("registered node %s", shape.name)
+            if self.node.status.conditions:
+                self._note(first)
+                self._tell((), first)
             return
         await self._relabel(shape)
 
@@ -142,8 +146,11 @@ class NodeReporter:
                 return
             raise
         self._tell(before, new)
-        self._reported = without_heartbeats(new)
-        self._reported_at = loop.time()
+        self._note(new)
+
+    def _note(self, reported: Obj) -> None:
+        self._reported = without_heartbeats(reported)
+        self._reported_at = asyncio.get_running_loop().time()
 
     def _tell(self, before: Any, new: Obj) -> None:
         """Events about conditions that turned."""

@@ -29,11 +29,15 @@ class Pleg:
         runtime: Runtime,
         exited: Callable[[str], None],
         changed: Callable[[Snapshot, list[str]], None],
+        *,
+        relist: float | None = RELIST,
     ) -> None:
+        """`relist` None: the runtime loses no events, so only `look` looks."""
         self._runtime = runtime
         self._exited = exited
         self._changed = changed
         self._before: dict[str, frozenset[tuple[str, str]]] = {}
+        self._relist_seconds = relist
         self._look = asyncio.Event()
         self._last = 0.0
 
@@ -43,7 +47,8 @@ class Pleg:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen())
-            group.create_task(self._relist())
+            if self._relist_seconds is not None:
+                group.create_task(self._relist(self._relist_seconds))
 
     async def _listen(self) -> None:
         async for event in self._runtime.events():
@@ -52,7 +57,7 @@ class Pleg:
             elif event.kind == "exited":
                 self._exited(event.container_id)
 
-    async def _relist(self) -> None:
+    async def _relist(self, seconds: float) -> None:
         while True:
             try:
                 await self.look()
@@ -60,7 +65,7 @@ class Pleg:
                 log.warning("the container runtime does not list its containers: %s", fault)
             self._look.clear()
             try:
-                async with asyncio.timeout(RELIST):
+                async with asyncio.timeout(seconds):
                     await self._look.wait()
             except TimeoutError:
                 continue

@@ -82,7 +82,7 @@ def is_mirror(pod: Any) -> bool:
 
 
 def is_static(pod: Any) -> bool:
-    return pod.metadata.annotations.get(CONFIG_SOURCE, "api") != "api"
+    return bool(pod.metadata.annotations.get(CONFIG_SOURCE, "api") != "api")
 
 
 def is_critical(pod: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from wherry.cri.types import RuntimeFault, Snapshot
 from wherry.kubelet.deps import Deps
 from wherry.kubelet.host import SetupError
-from wherry.kubelet.pleg import Pleg
+from wherry.kubelet.pleg import RELIST, Pleg
 from wherry.kubelet.podspec import full_name
 from wherry.kubelet.worker import PodWorker
 
@@ -22,10 +22,10 @@ log = logging.getLogger("wherry.kubelet")
 
 
 class PodRunner:
-    def __init__(self, deps: Deps) -> None:
+    def __init__(self, deps: Deps, *, relist: float | None = RELIST) -> None:
         self.deps = deps
         self.workers: dict[str, PodWorker] = {}
-        self.pleg = Pleg(deps.runtime, self._exited, self._changed)
+        self.pleg = Pleg(deps.runtime, self._exited, self._changed, relist=relist)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._known: set[str] = set()
         self._orphans: asyncio.Queue[str] = asyncio.Queue(1000)
@@ -36,20 +36,27 @@ class PodRunner:
         """Learns what the runtime already holds. Call it before the first `update`."""
         await self.pleg.look()
 
-    def update(self, pod: Any) -> None:
+    def update(self, pod: Any, *, adopt: bool = False) -> None:
+        """A pod is to run here, or has changed. `adopt`: the runtime may hold it already."""
         uid = pod.metadata.uid
         worker = self.workers.get(uid)
         if worker is not None:
             worker.update(pod)
             self.deps.writer.observe(uid, pod)
             return
-        worker = self.workers[uid] = PodWorker(self.deps, pod, adopt=uid in self._known)
+        worker = self.workers[uid] = PodWorker(self.deps, pod, adopt=adopt or uid in self._known)
         self._tasks[uid] = asyncio.create_task(self._run(worker), name=f"pod {pod.metadata.name}")
 
     def remove(self, uid: str) -> None:
         worker = self.workers.get(uid)
         if worker is not None:
             worker.remove()
+
+    def drop(self, uid: str) -> None:
+        """Stops looking after a pod; what runs of it goes on."""
+        task = self._tasks.get(uid)
+        if task is not None:
+            task.cancel()
 
     def sources_complete(self) -> None:
         """Every source has named its pods at least once: from now on the unnamed are orphans."""

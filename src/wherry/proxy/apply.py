@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-_TIMEOUT = 120.0
+_TIMEOUT = 300.0
 _MOST = 300
 
 

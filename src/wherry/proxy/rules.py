@@ -10,7 +10,7 @@ as all at once. The renderers turn rules into nftables or iptables; they decide 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -134,21 +134,14 @@ class Rules:
         return claims[min(claims)] if claims else None
 
 
-def merged(earlier: Mapping[Match, Change], later: Mapping[Match, Change]) -> dict[Match, Change]:
-    """Two sets of changes as one: first before, last after; what came back to itself is left out."""
-    total = dict(earlier)
-    for match, (before, after) in later.items():
-        first = total[match][0] if match in total else before
-        total[match] = (first, after)
-    return {match: change for match, change in total.items() if change[0] != change[1]}
-
-
 Compile: TypeAlias = Callable[[str], Iterable[Rule]]
 
 
 def apply_changes(rules: Rules, services: Iterable[str], compile_: Compile) -> dict[Match, Change]:
-    """Recompiles the named Services and says what that changed."""
+    """Recompiles the named Services and says what that changed; what came back to itself is left out."""
     total: dict[Match, Change] = {}
     for service in services:
-        total = merged(total, rules.update(service, compile_(service)))
-    return total
+        for match, (before, after) in rules.update(service, compile_(service)).items():
+            first = total[match][0] if match in total else before
+            total[match] = (first, after)
+    return {match: change for match, change in total.items() if change[0] != change[1]}

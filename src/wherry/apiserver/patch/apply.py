@@ -32,7 +32,7 @@ class Conflict:
     path: Path
 
 
-class Conflicts(Exception):  # noqa: N818 - a verdict: what stands in the way
+class Conflicts(Exception):
     def __init__(self, found: list[Conflict]) -> None:
         super().__init__(f"{len(found)} conflicts")
         self.found = found
@@ -83,9 +83,7 @@ def _conflicts(managers: list[Manager], touched: FieldSet) -> list[Conflict]:
     return found
 
 
-def _pruned(
-    merged: dict[str, Any], managers: list[Manager], last: FieldSet, type_: Type
-) -> dict[str, Any]:
+def _pruned(merged: dict[str, Any], managers: list[Manager], last: FieldSet, type_: Type) -> dict[str, Any]:
     """What this manager set last time and now does not, taken out, but not what another applier has,
     nor what was never its own."""
     if not last:

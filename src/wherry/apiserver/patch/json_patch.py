@@ -37,7 +37,9 @@ def check(patch: Any) -> list[dict[str, Any]]:
     for operation in patch:
         if not isinstance(operation, dict):
             kind = _KINDS.get(type(operation), "array")
-            raise PatchFormatError(f"json: cannot unmarshal {kind} into Go value of type handlers.jsonPatchOp")
+            raise PatchFormatError(
+                f"json: cannot unmarshal {kind} into Go value of type handlers.jsonPatchOp"
+            )
     return patch
 
 
@@ -79,7 +81,9 @@ def _parent(document: Any, path: list[str], verb: str) -> Any:
     for part in path[:-1]:
         here = _step(here, part)
         if here is _MISSING or not isinstance(here, dict | list):
-            raise PatchError(f'{verb} operation does not apply: doc is missing path: "{_show(path)}": missing value')
+            raise PatchError(
+                f'{verb} operation does not apply: doc is missing path: "{_show(path)}": missing value'
+            )
     return here
 
 
@@ -116,7 +120,9 @@ def _put(document: Any, path: list[str], value: Any, verb: str) -> Any:
     else:
         at = _index(last, len(parent) + 1)
         if at is None or at > len(parent):
-            raise PatchError(f'{verb} operation does not apply: doc is missing path: "{_show(path)}": missing value')
+            raise PatchError(
+                f'{verb} operation does not apply: doc is missing path: "{_show(path)}": missing value'
+            )
         parent.insert(at, value)
     return document
 
@@ -147,7 +153,9 @@ def _replace(document: Any, operation: dict[str, Any]) -> Any:
     if isinstance(parent, dict):
         parent[last] = value  # Upstream's library puts in what was not there.
     elif _step(parent, last) is _MISSING:
-        raise PatchError(f"replace operation does not apply: doc is missing key: {_show(path)}: missing value")
+        raise PatchError(
+            f"replace operation does not apply: doc is missing key: {_show(path)}: missing value"
+        )
     else:
         parent[_index(last, len(parent)) or 0] = value
     return document
@@ -158,7 +166,9 @@ def _get(document: Any, path: list[str], verb: str) -> Any:
     for part in path:
         here = _step(here, part)
         if here is _MISSING:
-            raise PatchError(f'{verb} operation does not apply: doc is missing path: "{_show(path)}": missing value')
+            raise PatchError(
+                f'{verb} operation does not apply: doc is missing path: "{_show(path)}": missing value'
+            )
     return here
 
 

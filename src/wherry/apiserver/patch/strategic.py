@@ -171,8 +171,7 @@ def _check_order(patch: list[Any], order: list[Any], key: str) -> None:
             at = wanted.index(identify(item), at) + 1
         except ValueError:
             raise StrategicError(
-                "The order in patch list:\n"
-                f"{patch}\n doesn't match $setElementOrder list:\n{order}\n"
+                f"The order in patch list:\n{patch}\n doesn't match $setElementOrder list:\n{order}\n"
             ) from None
 
 
@@ -205,9 +204,7 @@ def _merge_list(original: list[Any], patch: list[Any], node: Node, deletes: bool
     return _arranged(merged, plain, kept, node.key)
 
 
-def _special_items(
-    original: list[Any], patch: list[Any], key: str
-) -> tuple[list[Any], list[Any]]:
+def _special_items(original: list[Any], patch: list[Any], key: str) -> tuple[list[Any], list[Any]]:
     """Carries out the `$patch` items; what is left of both lists."""
     plain: list[Any] = []
     replace = False
@@ -281,5 +278,7 @@ def _clean(value: Any) -> Any:
             if v is not None and k not in (_PATCH, _RETAIN) and not k.startswith((_DELETE_LIST, _ORDER))
         }
     if isinstance(value, list):
-        return [_clean(v) for v in value if not (isinstance(v, dict) and v.get(_PATCH) in ("delete", "replace"))]
+        return [
+            _clean(v) for v in value if not (isinstance(v, dict) and v.get(_PATCH) in ("delete", "replace"))
+        ]
     return value

@@ -12,7 +12,8 @@ from wherry.api import errors
 from wherry.api.errors import ApiError
 from wherry.api.schema import Obj
 from wherry.apiserver.patch import fieldsets, typedvalue
-from wherry.apiserver.patch.apply import Applied, Conflict, Conflicts, Manager, apply as apply_fields
+from wherry.apiserver.patch.apply import Applied, Conflict, Conflicts, Manager
+from wherry.apiserver.patch.apply import apply as apply_fields
 from wherry.apiserver.patch.fieldsets import FieldSet
 from wherry.apiserver.patch.typedvalue import TypedError
 from wherry.apiserver.registry import decoding, ownership, strict, yamlin
@@ -51,8 +52,11 @@ async def apply(core: Core, call: Call) -> Outcome:
 async def _create(core: Core, call: Call, config: Obj, options: WriteOptions) -> Outcome:
     served = call.served
     if config["metadata"].get("uid"):
-        raise served.conflict(call.info.name, "uid mismatch: the provided object specified uid "
-                              f"{config['metadata']['uid']}, and no existing object was found")
+        raise served.conflict(
+            call.info.name,
+            "uid mismatch: the provided object specified uid "
+            f"{config['metadata']['uid']}, and no existing object was found",
+        )
     obj = decoding.plain(msgspec.json.encode(config))
     obj["metadata"].pop("resourceVersion", None)
     fields = _owned_fields(call, config)
@@ -116,7 +120,16 @@ def _owned_fields(call: Call, config: Obj) -> FieldSet:
 
 
 _NOT_OWNED = frozenset(
-    ("name", "namespace", "uid", "creationTimestamp", "selfLink", "generation", "managedFields", "resourceVersion")
+    (
+        "name",
+        "namespace",
+        "uid",
+        "creationTimestamp",
+        "selfLink",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    )
 )
 
 

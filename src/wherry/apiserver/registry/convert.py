@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wherry.api.scheme import Resource
 from wherry.api.schema import Obj
+from wherry.api.scheme import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,9 @@ def _hpa_from_v1(obj: Obj) -> Obj:
     spec, status = dict(obj.get("spec") or {}), dict(obj.get("status") or {})
     metadata = dict(obj["metadata"])
     annotations = dict(metadata.get("annotations") or {})
-    notes = {name: _loaded(annotations.pop(name, "")) for name in (_METRICS, _CURRENT, _BEHAVIOR, _CONDITIONS)}
+    notes = {
+        name: _loaded(annotations.pop(name, "")) for name in (_METRICS, _CURRENT, _BEHAVIOR, _CONDITIONS)
+    }
     metrics = list(notes[_METRICS] or [])
     target = spec.pop("targetCPUUtilizationPercentage", None)
     if target is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wherry.api.scheme import Resource, Scheme
 from wherry.api.schema import Obj
+from wherry.api.scheme import Resource, Scheme
 from wherry.apiserver.attributes import AdmissionPlugin, Attributes, RequestInfo, User
 from wherry.apiserver.registry.eventleases import EventLeases
 from wherry.apiserver.registry.feed import Feed

@@ -14,8 +14,8 @@ import msgspec
 
 from wherry.api import errors
 from wherry.api.errors import ApiError
-from wherry.api.scheme import Scheme
 from wherry.api.schema import Obj
+from wherry.api.scheme import Scheme
 from wherry.apiserver.registry import strict, wiretypes, yamlin
 from wherry.apiserver.registry.options import FieldValidation
 
@@ -142,7 +142,9 @@ def _another_kind(kind: str, api_version: str, wanted: Wanted, scheme: Scheme) -
 
 def _type_meta(value: Any, body: bytes, wanted: Wanted) -> tuple[str, str]:
     """`kind` and `apiVersion` as given, or as wanted where nothing is given."""
-    target = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+    target = (
+        r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+    )
     if not isinstance(value, dict):
         what = strict.json_type(value)
         text = f"json: cannot unmarshal {what} into Go value of type {target}"

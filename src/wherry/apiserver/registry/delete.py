@@ -84,7 +84,9 @@ def read_options(call: Call) -> DeleteOptions:
     if options.kind not in ("", "DeleteOptions"):
         scheme = 'scheme "pkg/apis/meta/internalversion/scheme/register.go:27"'
         version = options.apiVersion
-        raise errors.bad_request(f'no kind "{options.kind}" is registered for version "{version}" in {scheme}')
+        raise errors.bad_request(
+            f'no kind "{options.kind}" is registered for version "{version}" in {scheme}'
+        )
     return options
 
 

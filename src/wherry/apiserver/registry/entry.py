@@ -29,15 +29,33 @@ def head(api_version: str, kind: str) -> bytes:
     return b'{"kind":"%b","apiVersion":"%b","metadata":{' % (kind.encode(), api_version.encode())
 
 
+_METADATA = (
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+)
+"""The order upstream writes metadata in, resourceVersion left out."""
+
+
 def stored_value(obj: Obj) -> bytes:
     """The bytes to store: `kind`, `apiVersion` and `metadata` first, no resourceVersion."""
     metadata = obj["metadata"]
-    if "resourceVersion" in metadata:
-        metadata = {k: v for k, v in metadata.items() if k != "resourceVersion"}
-    ordered = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "metadata": metadata}
-    for key, value in obj.items():
-        if key not in ordered:
-            ordered[key] = value
+    ordered: Obj = {
+        "kind": obj["kind"],
+        "apiVersion": obj["apiVersion"],
+        "metadata": {field: metadata[field] for field in _METADATA if field in metadata},
+    }
+    ordered.update((key, value) for key, value in obj.items() if key not in ordered)
     return encode(ordered)
 
 

@@ -24,10 +24,7 @@ class Accept:
 
     @property
     def content_type(self) -> str:
-        media = "application/yaml" if self.yaml else "application/json"
-        if self.shape == "object":
-            return media
-        return f"{media};as={self.shape};v=v1;g=meta.k8s.io"
+        return "application/yaml" if self.yaml else "application/json"
 
 
 PLAIN = Accept()
@@ -41,7 +38,8 @@ def accept(header: str, *, streaming: bool = False) -> Accept:
         raise errors.bad_request("Accept header is too long")
     found = _negotiate(header, streaming)
     if found is None:
-        raise errors.not_acceptable(f"only the following media types are accepted: {MEDIA_TYPES}")
+        text = f"406: Not Acceptable\n\nAvailable representations: {MEDIA_TYPES}"
+        raise errors.ApiError("NotAcceptable", text, details={})
     return found
 
 

@@ -94,7 +94,9 @@ def _owners(owners: list[Obj]) -> list[FieldError]:
         group, _, version = owner.get("apiVersion", "").rpartition("/")
         if not version:
             problems.append(
-                fieldpath.invalid_value(f"{path}.apiVersion", owner.get("apiVersion", ""), "version must not be empty")
+                fieldpath.invalid_value(
+                    f"{path}.apiVersion", owner.get("apiVersion", ""), "version must not be empty"
+                )
             )
         problems += [
             fieldpath.invalid_value(f"{path}.{field}", "", "must not be empty")
@@ -103,7 +105,11 @@ def _owners(owners: list[Obj]) -> list[FieldError]:
         ]
         if (owner.get("apiVersion", ""), owner.get("kind", "")) in _NO_OWNERS:
             shown = f"/{version}, Kind={owner['kind']}"
-            problems.append(fieldpath.invalid_value(path, _owner_text(owner), f"{shown} is disallowed from being an owner"))
+            problems.append(
+                fieldpath.invalid_value(
+                    path, _owner_text(owner), f"{shown} is disallowed from being an owner"
+                )
+            )
         if owner.get("controller"):
             if controller:
                 detail = (

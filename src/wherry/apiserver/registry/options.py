@@ -215,19 +215,19 @@ def _list_problems(options: ListOptions) -> list[FieldError]:
 
 class _Preconditions(msgspec.Struct):
     uid: str | None = None
-    resourceVersion: str | None = None  # noqa: N815 - the wire's name
+    resourceVersion: str | None = None
 
 
 class DeleteOptions(msgspec.Struct):
     """metav1.DeleteOptions, by its wire names."""
 
-    gracePeriodSeconds: int | None = None  # noqa: N815
+    gracePeriodSeconds: int | None = None
     preconditions: _Preconditions | None = None
-    orphanDependents: bool | None = None  # noqa: N815
-    propagationPolicy: str | None = None  # noqa: N815
-    dryRun: list[str] | None = None  # noqa: N815
+    orphanDependents: bool | None = None
+    propagationPolicy: str | None = None
+    dryRun: list[str] | None = None
     kind: str = ""
-    apiVersion: str = ""  # noqa: N815
+    apiVersion: str = ""
 
     @property
     def uid(self) -> str | None:

@@ -53,7 +53,7 @@ def zero(definition: str | None) -> Obj:
 def _zero(definition: str) -> Obj:
     shape = wire.shape(definition)
     required = schema.definition(definition).get("required", ())
-    found: Obj = {field: None for field in required}
+    found: Obj = dict.fromkeys(required)
     found.update(shape.written)
     for field, child in shape.stanzas:
         found[field] = {} if field == "metadata" else _zero(child.name)
@@ -98,7 +98,9 @@ def changed(served: Served, old: Obj, new: Obj) -> Changes:
 
 
 def _body(obj: Obj, without_status: bool) -> Obj:
-    left = ("kind", "apiVersion", "metadata", "status") if without_status else ("kind", "apiVersion", "metadata")
+    left = (
+        ("kind", "apiVersion", "metadata", "status") if without_status else ("kind", "apiVersion", "metadata")
+    )
     return {key: value for key, value in obj.items() if key not in left}
 
 
@@ -161,7 +163,9 @@ def capped(entries: list[Obj]) -> list[Obj]:
         oldest = updates.pop(0)
         version = oldest["apiVersion"]
         merged = buckets.get(version)
-        fields = oldest["fieldsV1"] if merged is None else fieldsets.union(merged["fieldsV1"], oldest["fieldsV1"])
+        fields = (
+            oldest["fieldsV1"] if merged is None else fieldsets.union(merged["fieldsV1"], oldest["fieldsV1"])
+        )
         who = {"manager": ANCIENT, "operation": "Update", "apiVersion": version}
         buckets[version] = entry_of(who, fields, oldest.get("time", ""))
     return [*kept, *buckets.values(), *updates]
@@ -183,7 +187,11 @@ def store(obj: Obj, entries: list[Obj]) -> None:
         entries = sorted(
             entries,
             key=lambda e: (
-                e["operation"], e.get("time", ""), e["manager"], e["apiVersion"], e.get("subresource", "")
+                e["operation"],
+                e.get("time", ""),
+                e["manager"],
+                e["apiVersion"],
+                e.get("subresource", ""),
             ),
         )
     obj["metadata"]["managedFields"] = entries

@@ -50,7 +50,7 @@ async def patch_object(core: Core, call: Call) -> Outcome:
     if len(call.request.body) > decoding.MAX_BODY:
         raise errors.too_large(f"Request entity too large: limit is {decoding.MAX_BODY}")
     options = write_options(call.query, "PatchOptions")
-    apply, shown = _patcher(call, media)
+    apply, shown = patcher(call, media)
     warnings: tuple[str, ...] = ()
 
     async def change(current: Obj, copy: Obj) -> Obj:
@@ -66,9 +66,7 @@ async def patch_object(core: Core, call: Call) -> Outcome:
     return outcome
 
 
-def checked(
-    call: Call, patched: Any, shown: str, validation: FieldValidation
-) -> tuple[Obj, tuple[str, ...]]:
+def checked(call: Call, patched: Any, shown: str, validation: FieldValidation) -> tuple[Obj, tuple[str, ...]]:
     """A patched object, found to be one of its kind; Invalid (of `patch`) when it is not."""
     served = call.served
     resource, definition = served.resource, served.definition
@@ -94,7 +92,7 @@ def _invalid(shown: str, why: str) -> ApiError:
     return errors.invalid("", "", "", [fieldpath.invalid_value("patch", shown, why)])
 
 
-def _patcher(call: Call, media: str) -> tuple[Patcher, str]:
+def patcher(call: Call, media: str) -> tuple[Patcher, str]:
     """What applies the patch, and the patch as refusals show it ("": they show the result)."""
     body = call.request.body
     prefix = "" if media == STRATEGIC else "error decoding patch: "

@@ -67,7 +67,9 @@ def selection(call: Call, options: ListOptions) -> Selection:
     if scope[0] == "key":
         covered = {"metadata.name", "metadata.namespace"}
     left = tuple(
-        r for r in requirements if not (r.operator == "=" and r.key in covered and exact[r.key] == r.values[0])
+        r
+        for r in requirements
+        if not (r.operator == "=" and r.key in covered and exact[r.key] == r.values[0])
     )
     return Selection(scope, namespace, options.labels, left, known)
 

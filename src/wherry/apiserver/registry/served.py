@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from wherry.api import errors
 from wherry.api.errors import ApiError
-from wherry.api.scheme import Resource
 from wherry.api.schema import Obj
+from wherry.api.scheme import Resource
 from wherry.apiserver.registry import entry as entries
 from wherry.apiserver.registry import keys
 from wherry.apiserver.registry.convert import Conversion
@@ -76,5 +76,3 @@ class Served:
 
     def modified(self, name: str) -> ApiError:
         return errors.object_modified(self.resource.group, self.resource.name, name)
-
-

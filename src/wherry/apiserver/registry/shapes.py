@@ -20,7 +20,7 @@ from wherry.apiserver.registry.options import Query
 from wherry.apiserver.registry.served import Served
 from wherry.apiserver.registry.strategy import Column
 
-_META = "meta.k8s.io/v1"
+_META = b"meta.k8s.io/v1"
 _INCLUDES = ("None", "Metadata", "Object")
 
 
@@ -32,8 +32,19 @@ _head = msgspec.json.Decoder(_Head)
 
 _PARTIAL = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%b}'
 
-_NAME = "Name must be unique within a namespace."
-_CREATED = "CreationTimestamp is a timestamp representing the server time when this object was created."
+_NAME = (
+    "Name must be unique within a namespace. Is required when creating resources, although some resources "
+    "may allow a client to request the generation of an appropriate name automatically. Name is primarily "
+    "intended for creation idempotence and configuration definition. Cannot be updated. More info: "
+    "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
+)
+_CREATED = (
+    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not "
+    "guaranteed to be set in happens-before order across separate operations. Clients may not set this "
+    "value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null "
+    "for lists. More info: "
+    "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
+)
 
 DEFAULT_COLUMNS = (
     Column("Name", lambda obj, now: obj["metadata"].get("name", ""), format="name", description=_NAME),
@@ -76,9 +87,7 @@ def shaped_list(
     return _table(meta, columns(served), rows)
 
 
-def table_event(
-    core: Core, served: Served, entry: Entry, included: str, *, first: bool
-) -> bytes:
+def table_event(core: Core, served: Served, entry: Entry, included: str, *, first: bool) -> bytes:
     """A watch event's object as a Table of one row; only the first of a watch defines columns."""
     obj = served.decode(entry)
     row = _row(served, obj, served.render(entry), included, core.now())
@@ -105,11 +114,12 @@ def _row(served: Served, obj: Obj, body: bytes, included: str, now: float) -> by
 
 
 def _table(meta: bytes, defined: Sequence[Column], rows: Iterable[bytes]) -> bytes:
-    return b'{"kind":"Table","apiVersion":"%b","metadata":%b,"columnDefinitions":%b,"rows":[%b]}' % (
-        _META.encode(),
+    listed = b",".join(rows)
+    return b'{"kind":"Table","apiVersion":"%b","metadata":%b,"columnDefinitions":%b,"rows":%b}' % (
+        _META,
         meta,
-        _definitions(tuple(defined)),
-        b",".join(rows),
+        _definitions(tuple(defined)) if defined else b"null",
+        b"[%b]" % listed if listed else b"null",
     )
 
 

@@ -16,6 +16,7 @@ from wherry.apiserver.registry import decoding, deletion, negotiation, objectmet
 from wherry.apiserver.registry.core import Call, Core, Finish, conclude
 from wherry.apiserver.registry.create import create_object
 from wherry.apiserver.registry.entry import Entry, encode
+from wherry.apiserver.registry.limits import FIELDS, limited
 from wherry.apiserver.registry.options import WriteOptions, manager_name, write_options
 from wherry.apiserver.registry.respond import answer
 from wherry.apiserver.registry.shapes import shaped
@@ -126,6 +127,8 @@ async def _attempt(
     old = served.decode(entry)
     new = await change(old, served.decode(entry))
     _check_version(call, new, old)
+    if limits := FIELDS.get((served.resource.group_resource, info.subresource)):
+        new = limited(new, old, limits)
     objectmeta.carry_over(new["metadata"], old["metadata"])
     now = core.now()
     served.strategy.default(new)
@@ -192,7 +195,7 @@ def _keep(call: Call, new: Obj, old: Obj) -> None:
             new["metadata"] = dict(old["metadata"])
             if given:
                 new["metadata"]["managedFields"] = given
-    elif call.served.strategy.has_status and not call.info.subresource:
+    elif call.served.strategy.has_status and call.info.subresource in ("", "scale"):
         if "status" in old:
             new["status"] = old["status"]
         else:
@@ -207,7 +210,8 @@ def _prepare(call: Call, new: Obj, old: Obj, context: Context) -> None:
         strategy.prepare_status(new, old, context)
         strategy.default(new)
         return
-    strategy.prepare_update(new, old, context)
+    if call.info.subresource in ("", "scale"):
+        strategy.prepare_update(new, old, context)
     strategy.default(new)
     if strategy.generation and _spec_changed(new, old):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
@@ -222,11 +226,13 @@ def _validate(call: Call, new: Obj, old: Obj) -> None:
     served = call.served
     resource, strategy = served.resource, served.strategy
     problems = objectmeta.validate_update(new["metadata"], old["metadata"])
-    if call.info.subresource == "status":
+    subresource = call.info.subresource
+    if subresource == "status":
         problems += strategy.validate_status(new, old)
     else:
         problems += strategy.validate(new)
-        problems += strategy.validate_update(new, old)
+        if subresource in ("", "scale"):
+            problems += strategy.validate_update(new, old)
     if problems:
         raise errors.invalid(resource.group, resource.kind, call.info.name, problems)
 

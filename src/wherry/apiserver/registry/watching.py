@@ -55,13 +55,9 @@ async def watch(core: Core, call: Call) -> Response:
         try:
             await listing.reach(core, start)
         except ApiError as error:
-            return Response(stream=_refused(error), content_type=_content_type(accept))
+            return Response(stream=_refused(error))
     stream = WatchStream(core, call.served, chosen, options, Frames(core, call.served, accept, included))
-    return Response(stream=stream.chunks(start), content_type=_content_type(accept))
-
-
-def _content_type(accept: Accept) -> str:
-    return accept.content_type if accept.shape != "object" else "application/json"
+    return Response(stream=stream.chunks(start))
 
 
 async def _refused(error: ApiError) -> AsyncIterator[bytes]:
@@ -99,13 +95,11 @@ class Frames:
         if self._shape == "PartialObjectMetadata":
             return _frame(kind, shapes.partial(entry.data))
         first, self._first = self._first, False
-        return _frame(
-            kind, shapes.table_event(self._core, self._served, entry, self._included, first=first)
-        )
+        return _frame(kind, shapes.table_event(self._core, self._served, entry, self._included, first=first))
 
     def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
         resource = self._served.resource
-        metadata: dict[str, object] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        metadata: dict[str, object] = {"resourceVersion": str(revision)}
         if initial_end:
             metadata["annotations"] = {_INITIAL_END: "true"}
         body: dict[str, object] = {"kind": resource.kind, "apiVersion": resource.api_version}
@@ -113,7 +107,7 @@ class Frames:
             body = {"kind": self._shape, "apiVersion": "meta.k8s.io/v1"}
         if self._shape == "Table":
             row = {"cells": [], "object": {**body, "metadata": metadata}}
-            body = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "columnDefinitions": [], "rows": [row]}
+            body = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "columnDefinitions": None, "rows": [row]}
             metadata = {"resourceVersion": str(revision)}
         return _frame(b"BOOKMARK", encode({**body, "metadata": metadata}))
 
@@ -193,12 +187,12 @@ class WatchStream:
             present = [e for e in cache.select(self._chosen.scope) if self._chosen.matches(e)]
             for chunk in _joined(self._frames.of_entry(b"ADDED", entry) for entry in present):
                 yield chunk
-            if initial and options.bookmarks:
+            if options.bookmarks and (initial or not options.resource_version):
                 yield self._frames.bookmark(now, initial_end=True)
             return
         if not start:
             return
-        past = cache.since(start)
+        past = cache.since(start) if start < cache.changed else []
         if past is not None:
             for chunk in _joined(filter(None, map(self._frame, past))):
                 yield chunk
@@ -212,11 +206,9 @@ class WatchStream:
         prefix = cache.layout.prefix
         size = len(prefix)
         history = self._core.store.watch(prefix, prefix[:-1] + b"0", revision=start + 1)
+        last = min(cache.changed, now)
         try:
-            last = cache.changed if cache.changed <= now else now
-            reached = start
-            while reached < last:
-                batch = await anext(history)
+            async for batch in history:
                 frames = []
                 for found in batch.events:
                     if found.kv.mod_revision > now:
@@ -229,7 +221,8 @@ class WatchStream:
                         frames.append(self._frame(event))
                 for chunk in _joined(filter(None, frames)):
                     yield chunk
-                reached = batch.revision
+                if batch.revision >= last:
+                    return
         except Compacted as error:
             yield _frame(b"ERROR", encode(_too_old(start, error.compact_revision).status()))
             self._ended = True

@@ -28,7 +28,7 @@ from wherry.etcd.types import (
 )
 
 
-class Moved(Exception):  # noqa: N818 - not an error: the state that won
+class Moved(Exception):
     """Another write came first. `current` is what is there now, None when nothing is."""
 
     def __init__(self, current: KeyValue | None) -> None:

@@ -134,10 +134,10 @@ class VolumeManager:
         return folder
 
     def _path(self, uid: str, volume: Any) -> Path:
-        kind = _kind(volume)
+        kind, name = _kind(volume), str(volume.name)
         if kind == "hostPath":
             return Path(volume.hostPath.path)
-        return self._pods / uid / "volumes" / f"kubernetes.io~{_FOLDERS[kind]}" / volume.name
+        return self._pods / uid / "volumes" / f"kubernetes.io~{_FOLDERS[kind]}" / name
 
     async def _subpath(
         self, pod: Any, container: Any, mount: Any, index: int, volume: Path, subpath: str

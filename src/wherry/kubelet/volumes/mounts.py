@@ -35,7 +35,7 @@ def unmount(target: str) -> None:
             raise OSError(code, os.strerror(code), target)
 
 
-def mount_tmpfs(target: Path, *, size: int = 0, mode: int = 0o777) -> None:
+def mount_tmpfs(target: Path, *, size: int = 0, mode: int = 0o1777) -> None:
     options = f"mode={mode:o}" + (f",size={size}" if size else "")
     mount("tmpfs", str(target), "tmpfs", 0, options)
 
