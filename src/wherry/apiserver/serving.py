@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import errno
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,7 @@ async def run(settings: ApiServerSettings, flags: dict[str, Any], ready: Callabl
     except OSError as error:
         if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
             where = f"{settings.bind_address}:{settings.secure_port}"
-            raise UsageError(f"failed to listen on {where}: {error.strerror or error}") from error
+            raise UsageError(f"failed to listen on {where}: {os.strerror(error.errno).lower()}") from error
         raise
     finally:
         await store.close()
@@ -94,4 +95,4 @@ def _store(flags: dict[str, Any], env: Env) -> MvccStore:
     try:
         return open_store(Path(flags["data_dir"]), env)
     except (OSError, StoreFailed) as error:
-        raise UsageError(f"--data-dir: cannot use {flags['data_dir']}: {error}") from error
+        raise UsageError(f"--data-dir: {error}") from error

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from wherry.controllers import replicaset
 from wherry.controllers.base import Context, Controller
+from wherry.controllers.cronjob.controller import CronJobController
+from wherry.controllers.daemonset.controller import DaemonSetController
 from wherry.controllers.deployment.controller import DeploymentController
 from wherry.controllers.endpoints.legacy import EndpointsController
 from wherry.controllers.endpoints.slices import EndpointSliceController
@@ -27,6 +29,7 @@ from wherry.controllers.replicaset import ReplicaController
 from wherry.controllers.rootca import RootCaController
 from wherry.controllers.serviceaccounts import ServiceAccountController
 from wherry.controllers.settings import ControllersSettings
+from wherry.controllers.statefulset.controller import StatefulSetController
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,9 @@ CONTROLLERS: tuple[Entry, ...] = (
     Entry("endpointslice-controller", ("endpointslice",), EndpointSliceController),
     Entry("endpoints-controller", ("endpoint",), EndpointsController),
     Entry("job-controller", ("job",), JobController),
+    Entry("cronjob-controller", ("cronjob",), CronJobController),
+    Entry("statefulset-controller", ("statefulset",), StatefulSetController),
+    Entry("daemonset-controller", ("daemonset",), DaemonSetController),
     Entry("ttl-after-finished-controller", ("ttl-after-finished",), TtlAfterFinishedController),
     Entry("pod-garbage-collector-controller", ("podgc",), PodGarbageCollector),
     Entry("garbage-collector-controller", ("garbagecollector",), GarbageCollector),
@@ -83,8 +89,6 @@ ELSEWHERE: frozenset[str] = frozenset(
         "certificatesigningrequest-signing-controller",
         "cloud-node-lifecycle-controller",
         "clusterrole-aggregation-controller",
-        "cronjob-controller",
-        "daemonset-controller",
         "device-taint-eviction-controller",
         "disruption-controller",
         "endpointslice-mirroring-controller",
@@ -107,7 +111,6 @@ ELSEWHERE: frozenset[str] = frozenset(
         "service-cidr-controller",
         "service-lb-controller",
         "serviceaccount-token-controller",
-        "statefulset-controller",
         "storage-version-migrator-controller",
         "storageversion-garbage-collector-controller",
         "token-cleaner-controller",
@@ -120,8 +123,6 @@ ELSEWHERE: frozenset[str] = frozenset(
         "csrsigning",
         "cloud-node-lifecycle",
         "clusterrole-aggregation",
-        "cronjob",
-        "daemonset",
         "disruption",
         "endpointslicemirroring",
         "ephemeral-volume",
@@ -135,7 +136,6 @@ ELSEWHERE: frozenset[str] = frozenset(
         "pvc-protection",
         "resourcequota",
         "service",
-        "statefulset",
         "storage-version-gc",
         "tokencleaner",
         "ttl",

@@ -105,7 +105,8 @@ class HttpClient:
         try:
             return await answer
         except asyncio.CancelledError:
-            connection.abort(ConnectionAbortedError("the request was cancelled"))
+            if answer.cancelled():  # else it was done, and the connection may be another's by now
+                connection.abort(ConnectionAbortedError("the request was cancelled"))
             raise
         finally:
             timer.cancel()

@@ -1,18 +1,25 @@
 """Services and EndpointSlices, reduced to what a packet needs: ports of addresses, and endpoints.
 
 One `Port` per port of a Service that has a cluster IP. Only the given address family is looked at.
+Addresses and names end up in commands for the kernel's tools: what is not of the expected form is left
+out here, whatever the API server let in.
 Upstream: pkg/proxy/serviceport.go, endpoint.go.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 SERVICE_NAME = "kubernetes.io/service-name"
 _DEFAULT_AFFINITY = 10800
+_NAME = re.compile(r"[A-Za-z0-9._/-]+")
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_PROTOCOLS = ("tcp", "udp", "sctp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,8 @@ def ports(service: Any, *, version: int = 4) -> tuple[Port, ...]:
     if not cluster_ip:
         return ()
     key = f"{service.metadata.namespace}/{service.metadata.name}"
+    if not _NAME.fullmatch(key):
+        return ()
     external = spec.type in ("NodePort", "LoadBalancer")
     local = spec.externalTrafficPolicy == "Local"
     ingress = service.status.loadBalancer.ingress if service.status.loadBalancer is not None else ()
@@ -76,7 +85,7 @@ def ports(service: Any, *, version: int = 4) -> tuple[Port, ...]:
             target=p.name or "",
         )
         for p in spec.ports
-        if p.port
+        if p.port and _well_formed(p)
     )
 
 
@@ -88,7 +97,7 @@ def endpoints(slices: Iterable[Any], port: Port, node: str, *, version: int = 4)
             continue
         for number in _numbers(each.ports, port):
             for entry in each.endpoints:
-                endpoint = _endpoint(entry, number, node)
+                endpoint = _endpoint(entry, number, node, version)
                 if endpoint is None:
                     continue
                 known = found.get((endpoint.ip, number))
@@ -99,9 +108,15 @@ def endpoints(slices: Iterable[Any], port: Port, node: str, *, version: int = 4)
 
 def of_version(address: str, version: int) -> bool:
     try:
-        return ipaddress.ip_address(address).version == version
-    except ValueError:
+        socket.inet_pton(_FAMILIES[version], address)
+    except (OSError, ValueError):
         return False
+    return True
+
+
+def _well_formed(port: Any) -> bool:
+    named = not port.name or _NAME.fullmatch(port.name) is not None
+    return named and (port.protocol or "TCP").lower() in _PROTOCOLS
 
 
 def _numbers(slice_ports: Sequence[Any], port: Port) -> list[int]:
@@ -112,8 +127,8 @@ def _numbers(slice_ports: Sequence[Any], port: Port) -> list[int]:
     ]
 
 
-def _endpoint(entry: Any, number: int, node: str) -> Endpoint | None:
-    if not entry.addresses:
+def _endpoint(entry: Any, number: int, node: str, version: int) -> Endpoint | None:
+    if not entry.addresses or not of_version(entry.addresses[0], version):
         return None
     conditions = entry.conditions
     ready = conditions is None or conditions.ready is not False

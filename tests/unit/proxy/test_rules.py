@@ -99,6 +99,16 @@ def test_services_without_a_cluster_ip_have_no_rules(spec: Any) -> None:
     assert rules(service(**spec), slice_("web", endpoint(A[0]))) == {}
 
 
+def test_nothing_odd_reaches_the_commands() -> None:
+    odd = "10.1.1.1 }; flush ruleset"
+    assert rules(service(ip=odd)) == {}
+    assert rules(service('a"b')) == {}
+    assert rules(service(ports=[{"name": 'x" y', "port": 80}])) == {}
+    found = rules(service(externalIPs=[odd], type="NodePort"), slice_("web", endpoint(odd), endpoint(A[0])))
+    (only,) = found.values()
+    assert only.backends == (A,)
+
+
 def test_two_services_that_claim_one_address() -> None:
     made = Rules()
     changes = known(

@@ -70,6 +70,7 @@ class Reviews:
     async def self_subject(self, info: RequestInfo, request: Request, user: User) -> Response:
         obj = _posted(info, request, _AUTHENTICATION, "SelfSubjectReview")
         metadata = {**obj["metadata"], "creationTimestamp": rfc3339(self._clock.time())}
+        del obj["spec"]
         return answer(request, obj | {"metadata": metadata, "status": {"userInfo": user_info(user)}}, 201)
 
     async def access(self, info: RequestInfo, request: Request, user: User) -> Response:

@@ -63,7 +63,7 @@ def _zero(definition: str) -> Obj:
 def created(served: Served, obj: Obj, manager: str, now: float) -> None:
     """Notes what a new object brings. It may bring managed fields (a restored backup): they stand."""
     entries = _decoded(obj["metadata"].get("managedFields")) or []
-    changes = changed(served, zero(served.definition), obj)
+    changes = changed(served, zero(served.definition), obj, status=not served.strategy.has_status)
     _settle(obj, entries, changes, identity(served, manager, ""), now)
 
 
@@ -85,10 +85,10 @@ def updated(served: Served, new: Obj, old: Obj, manager: str, now: float, subres
     _settle(new, entries, changes, identity(served, manager, subresource), now)
 
 
-def changed(served: Served, old: Obj, new: Obj) -> Changes:
-    """The changes between two states, less what is the system's."""
+def changed(served: Served, old: Obj, new: Obj, *, status: bool = True) -> Changes:
+    """The changes between two states, less what is the system's, and the status where that is to be
+    left out."""
     type_ = typed(served.definition)
-    status = served.strategy.has_status and old.get("status") is new.get("status")
     changes = compare(_body(old, status), _body(new, status), type_)
     meta = compare(_owned(old["metadata"]), _owned(new["metadata"]), metadata_type())
     for into, found in zip(changes, meta, strict=True):
@@ -97,10 +97,12 @@ def changed(served: Served, old: Obj, new: Obj) -> Changes:
     return changes
 
 
-def _body(obj: Obj, without_status: bool) -> Obj:
-    left = (
-        ("kind", "apiVersion", "metadata", "status") if without_status else ("kind", "apiVersion", "metadata")
-    )
+_NOT_BODY = frozenset(("kind", "apiVersion", "metadata"))
+_NOT_SPEC = _NOT_BODY | {"status"}
+
+
+def _body(obj: Obj, status: bool) -> Obj:
+    left = _NOT_BODY if status else _NOT_SPEC
     return {key: value for key, value in obj.items() if key not in left}
 
 

@@ -17,10 +17,14 @@ from wherry.apiserver.kinds.differences import differences
 from wherry.apiserver.kinds.stanzas import containers, formats
 from wherry.apiserver.kinds.stanzas.formats import Errors
 
-UPDATABLE = (
-    "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
-    "`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 "
-    "if it was previously negative)"
+UPDATABLE = ",".join(
+    (
+        "`spec.containers[*].image`",
+        "`spec.initContainers[*].image`",
+        "`spec.activeDeadlineSeconds`",
+        "`spec.tolerations` (only additions to existing tolerations)",
+        "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+    )
 )
 _SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
 

@@ -1,0 +1,1 @@
+"""CronJob: a Job at every time that a crontab line says."""

@@ -1,0 +1,1 @@
+"""StatefulSet: pods with a place, a name and a disk of their own, one after the other."""
