@@ -62,17 +62,6 @@ def busybox_archive(binary: Path = Path("/bin/busybox"), names: tuple[str, ...] 
     return build(names, [content], config, ARCHITECTURES[platform.machine()])
 
 
-def full_name(image: str) -> str:
-    """The full reference of a name as people write it: `web` is `docker.io/library/web:latest`."""
-    host, slash, rest = image.partition("/")
-    if not slash:
-        host, rest = "docker.io", f"library/{image}"
-    elif not ("." in host or ":" in host or host == "localhost"):
-        host, rest = "docker.io", image
-    last = rest.rpartition("/")[2]
-    return f"{host}/{rest}" if ":" in last or "@" in last else f"{host}/{rest}:latest"
-
-
 async def import_archive(socket: Path, path: Path, *, namespace: str = "k8s.io") -> ImageArchive:
     """Loads a checked archive into the containerd behind `socket`. ArchiveError says what is wrong."""
     archive = await asyncio.to_thread(inspect, path)

@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from wherry.clock import Clock
 from wherry.cri.types import (
@@ -43,14 +44,12 @@ Addresses = Callable[[SandboxConfig], tuple[str, ...]]
 Exec = Callable[[ContainerStatus, Sequence[str]], ExecResult]
 
 
-@dataclass(slots=True)
-class _Sandbox:
+class _Sandbox(msgspec.Struct):
     sandbox: Sandbox
-    containers: list[str] = field(default_factory=list)
+    containers: list[str] = msgspec.field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Container:
+class _Container(msgspec.Struct):
     status: ContainerStatus
     config: ContainerConfig
     timer: asyncio.TimerHandle | None = None
@@ -92,7 +91,7 @@ class SimulatedRuntime:
         ids = self._pods.get(pod_uid, []) if pod_uid else list(self._sandboxes)
         sandboxes = [self._sandboxes[id_] for id_ in ids]
         containers = [_listed(self._containers[id_]) for sandbox in sandboxes for id_ in sandbox.containers]
-        found = (replace(entry.sandbox, ips=()) for entry in reversed(sandboxes))
+        found = (msgspec.structs.replace(entry.sandbox, ips=()) for entry in reversed(sandboxes))
         return Snapshot(tuple(found), tuple(reversed(containers)))
 
     async def usage(self) -> list[ContainerUsage]:
@@ -148,7 +147,7 @@ class SimulatedRuntime:
             return
         for id_ in entry.containers:
             self._end(id_, KILLED)
-        entry.sandbox = replace(entry.sandbox, state="notready")
+        entry.sandbox = msgspec.structs.replace(entry.sandbox, state="notready")
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
         await self.stop_sandbox(sandbox_id)
@@ -197,7 +196,7 @@ class SimulatedRuntime:
         entry = self._found(container_id)
         if entry.status.state != "created":
             raise RuntimeFault("UNKNOWN", f"container is in {entry.status.state} state")
-        entry.status = replace(entry.status, state="running", started_at=self._clock.time())
+        entry.status = msgspec.structs.replace(entry.status, state="running", started_at=self._clock.time())
         seconds = entry.config.annotations.get(RUN_SECONDS)
         if seconds is not None:
             code = int(entry.config.annotations.get(EXIT_CODE, "0"))
@@ -218,7 +217,7 @@ class SimulatedRuntime:
 
     async def update_container(self, container_id: str, resources: Resources) -> None:
         entry = self._found(container_id)
-        entry.config = replace(entry.config, resources=resources)
+        entry.config = msgspec.structs.replace(entry.config, resources=resources)
 
     async def reopen_log(self, container_id: str) -> None:
         self._found(container_id)
@@ -273,7 +272,7 @@ class SimulatedRuntime:
         if entry.status.state != "running":
             return
         reason = "Completed" if exit_code == 0 else "Error"
-        entry.status = replace(
+        entry.status = msgspec.structs.replace(
             entry.status,
             state="exited",
             finished_at=self._clock.time(),

@@ -7,8 +7,9 @@ The names follow CRI v1 (`k8s.io/cri-api`), without its wrappers. Times are seco
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 SandboxState = Literal["ready", "notready"]
 ContainerState = Literal["created", "running", "exited", "unknown"]
@@ -38,14 +39,12 @@ class RuntimeFault(Exception):
         return f"rpc error: code = {name} desc = {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Seccomp:
+class Seccomp(msgspec.Struct, frozen=True):
     type: SeccompType = "Unconfined"
     localhost_ref: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Namespaces:
+class Namespaces(msgspec.Struct, frozen=True):
     """The same value goes to the sandbox and to each of its containers."""
 
     network: NamespaceMode = "pod"
@@ -54,11 +53,10 @@ class Namespaces:
     target_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Security:
+class Security(msgspec.Struct, frozen=True):
     """Security context of a sandbox or a container, resolved: no inheritance is left."""
 
-    namespaces: Namespaces = field(default_factory=Namespaces)
+    namespaces: Namespaces = msgspec.field(default_factory=Namespaces)
     run_as_user: int | None = None
     run_as_group: int | None = None
     supplemental_groups: tuple[int, ...] = ()
@@ -70,27 +68,24 @@ class Security:
     drop_capabilities: tuple[str, ...] = ()
     masked_paths: tuple[str, ...] = ()
     readonly_paths: tuple[str, ...] = ()
-    seccomp: Seccomp = field(default_factory=Seccomp)
-    selinux: Mapping[str, str] = field(default_factory=dict)
+    seccomp: Seccomp = msgspec.field(default_factory=Seccomp)
+    selinux: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Dns:
+class Dns(msgspec.Struct, frozen=True):
     servers: tuple[str, ...] = ()
     searches: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PortMapping:
+class PortMapping(msgspec.Struct, frozen=True):
     container_port: int
     host_port: int
     protocol: str = "TCP"
     host_ip: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(msgspec.Struct, frozen=True):
     """Zero means "leave it to the runtime"."""
 
     cpu_period: int = 0
@@ -102,8 +97,7 @@ class Resources:
     cpuset_mems: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxConfig:
+class SandboxConfig(msgspec.Struct, frozen=True):
     name: str
     namespace: str
     uid: str
@@ -112,30 +106,27 @@ class SandboxConfig:
     log_directory: str = ""
     dns: Dns | None = None
     port_mappings: tuple[PortMapping, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     cgroup_parent: str = ""
-    sysctls: Mapping[str, str] = field(default_factory=dict)
-    security: Security = field(default_factory=Security)
+    sysctls: Mapping[str, str] = msgspec.field(default_factory=dict)
+    security: Security = msgspec.field(default_factory=Security)
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(msgspec.Struct, frozen=True):
     container_path: str
     host_path: str
     readonly: bool = False
     propagation: Propagation = "private"
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(msgspec.Struct, frozen=True):
     container_path: str
     host_path: str
     permissions: str = "rwm"
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerConfig:
+class ContainerConfig(msgspec.Struct, frozen=True):
     name: str
     image: str
     """What the runtime resolves: an image id once the image is present."""
@@ -148,19 +139,18 @@ class ContainerConfig:
     env: tuple[tuple[str, str], ...] = ()
     mounts: tuple[Mount, ...] = ()
     devices: tuple[Device, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     log_path: str = ""
     stdin: bool = False
     stdin_once: bool = False
     tty: bool = False
     stop_signal: str = ""
-    resources: Resources = field(default_factory=Resources)
-    security: Security = field(default_factory=Security)
+    resources: Resources = msgspec.field(default_factory=Resources)
+    security: Security = msgspec.field(default_factory=Security)
 
 
-@dataclass(frozen=True, slots=True)
-class Sandbox:
+class Sandbox(msgspec.Struct, frozen=True):
     """A pod's sandbox. `ips` is filled by `sandbox_status` only."""
 
     id: str
@@ -170,14 +160,13 @@ class Sandbox:
     attempt: int
     state: SandboxState
     created_at: float
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     ips: tuple[str, ...] = ()
     host_network: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(msgspec.Struct, frozen=True):
     """A container as a listing shows it."""
 
     id: str
@@ -186,24 +175,22 @@ class Container:
     attempt: int
     state: ContainerState
     created_at: float
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def pod_uid(self) -> str:
         return self.labels.get(POD_UID, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """Everything the runtime holds, newest first."""
 
     sandboxes: tuple[Sandbox, ...] = ()
     containers: tuple[Container, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerStatus:
+class ContainerStatus(msgspec.Struct, frozen=True):
     id: str
     name: str
     attempt: int
@@ -218,14 +205,13 @@ class ContainerStatus:
     message: str = ""
     image: str = ""
     image_ref: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     log_path: str = ""
     user: tuple[int, int, tuple[int, ...]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(msgspec.Struct, frozen=True):
     id: str
     tags: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
@@ -235,8 +221,7 @@ class Image:
     pinned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(msgspec.Struct, frozen=True):
     username: str = ""
     password: str = ""
     auth: str = ""
@@ -245,8 +230,7 @@ class Auth:
     registry_token: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeInfo:
+class RuntimeInfo(msgspec.Struct, frozen=True):
     name: str
     version: str
     ready: bool = True
@@ -257,23 +241,20 @@ class RuntimeInfo:
     """`cgroupfs` or `systemd`; empty when the runtime doesn't tell (before CRI RuntimeConfig)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExecResult:
+class ExecResult(msgspec.Struct, frozen=True):
     exit_code: int
     stdout: bytes = b""
     stderr: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """Something happened to a container, or (`kind` "lost") events may have been missed."""
 
     kind: Literal["exited", "oom", "deleted", "lost"]
     container_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerUsage:
+class ContainerUsage(msgspec.Struct, frozen=True):
     """What one container uses: counters since its start, at `time`."""
 
     id: str

@@ -12,24 +12,23 @@ is to be started, the worker knows since when it may.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from wherry.cri.types import ContainerStatus
 from wherry.kubelet.podspec import Kind, containers, host_network, is_sidecar, restarts_after
 from wherry.kubelet.view import PodView
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(msgspec.Struct, frozen=True):
     """What the probes say, by container id: who is given up, and who has not started up yet."""
 
-    failing: Mapping[str, Literal["liveness", "startup"]] = field(default_factory=dict)
+    failing: Mapping[str, Literal["liveness", "startup"]] = msgspec.field(default_factory=dict)
     starting: Set[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     kind: Kind
     container: Any
     attempt: int
@@ -37,8 +36,7 @@ class Start:
     """The run before this one, when it has ended: what back-off counts from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(msgspec.Struct, frozen=True):
     kind: Kind
     container: Any
     id: str
@@ -46,8 +44,7 @@ class Stop:
     probe: Literal["", "liveness", "startup"] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """`new_sandbox` comes before anything of `start`. With `stop_sandboxes` nothing else is planned:
     the worker stops them all, looks again and asks again."""
 

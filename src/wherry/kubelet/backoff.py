@@ -7,11 +7,11 @@ up (ends more than twice the maximum after its last restart) starts over.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct):
     delay: float
     since: float
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from wherry.client.rest import Client
 from wherry.clock import Clock
@@ -39,8 +40,7 @@ class Hooks(Protocol):
         """Runs a lifecycle handler to its end; what went wrong, "" when nothing."""
 
 
-@dataclass(slots=True)
-class Deps:
+class Deps(msgspec.Struct):
     client: Client
     clock: Clock
     runtime: Runtime

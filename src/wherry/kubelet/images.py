@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from wherry.clock import Clock
-from wherry.cri.images import full_name
+from wherry.cri.references import full_name
 from wherry.cri.runtime import Images
 from wherry.cri.types import Auth, RuntimeFault, SandboxConfig
 from wherry.kubelet.backoff import Backoff

@@ -6,8 +6,9 @@ Upstream: `kubelet_node_status.go`, `nodestatus/setters.go`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from wherry.api.quantity import from_milli, from_whole
 from wherry.api.schema import Obj
@@ -16,8 +17,7 @@ from wherry.clock import rfc3339
 MAX_IMAGES, MAX_IMAGE_NAMES = 50, 5
 
 
-@dataclass(frozen=True, slots=True)
-class NodeShape:
+class NodeShape(msgspec.Struct, frozen=True):
     """What a node is and offers. Quantities are those of `capacity`: canonical strings."""
 
     name: str
@@ -26,16 +26,15 @@ class NodeShape:
     allocatable: Mapping[str, str]
     info: Mapping[str, str]
     addresses: Sequence[str] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     taints: Sequence[Mapping[str, str]] = ()
     port: int = 10250
     pod_cidr: str = ""
     unschedulable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(msgspec.Struct, frozen=True):
     """`problem` is why the node can't run pods, "" when it can."""
 
     problem: str = ""

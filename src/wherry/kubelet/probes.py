@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from wherry.clock import Clock
 from wherry.cri.types import ContainerStatus
@@ -26,8 +27,7 @@ ProbeKind = Literal["startup", "readiness", "liveness"]
 _KINDS: tuple[ProbeKind, ...] = ("startup", "readiness", "liveness")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """`unknown` is a probe that could not be made; it counts as neither."""
 
     result: Literal["success", "failure", "unknown"]
@@ -39,8 +39,7 @@ class Prober(Protocol):
         """Makes one probe. Takes at most the probe's timeout."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Subject(msgspec.Struct, frozen=True):
     kind: Kind
     container: Any
     run: ContainerStatus

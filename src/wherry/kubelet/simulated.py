@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from wherry import KUBERNETES_VERSION
 from wherry.api.errors import ApiError
@@ -44,8 +45,7 @@ _PARALLEL_STARTS = 1000
 _MACHINE = "simulated"
 
 
-@dataclass(frozen=True, slots=True)
-class SimulatedSettings:
+class SimulatedSettings(msgspec.Struct, frozen=True):
     """Nodes are named `{prefix}-0` and so on."""
 
     count: int = 1
@@ -54,7 +54,7 @@ class SimulatedSettings:
     memory: str = "256Gi"
     storage: str = "1Ti"
     pods: str = "110"
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     zones: int = 0
     """Spread over this many zones (`topology.kubernetes.io/zone`); 0 for no zones."""
     start_seconds: float = 0.01

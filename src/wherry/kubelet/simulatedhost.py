@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from wherry.api.errors import ApiError
 from wherry.api.scheme import resource
@@ -35,14 +36,13 @@ _HOST = Security(namespaces=Namespaces(network="node"))
 _POD = Security()
 
 
-@dataclass(slots=True)
-class SimulatedNode:
+class SimulatedNode(msgspec.Struct):
     """One node's addresses. `number` counts from 0."""
 
     name: str
     number: int
     network: ipaddress.IPv4Network | ipaddress.IPv6Network | None = None
-    used: dict[str, str] = field(default_factory=dict)
+    used: dict[str, str] = msgspec.field(default_factory=dict)
     """Pod uid to address."""
     last: int = 1
 

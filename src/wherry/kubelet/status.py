@@ -9,8 +9,9 @@ time while their status stays; times are whole seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from wherry.clock import rfc3339
 from wherry.cri.types import ContainerStatus
@@ -20,17 +21,16 @@ from wherry.kubelet.view import EMPTY, PodView
 Status = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """All that goes into a status beside the pod itself. Ids are container ids."""
 
     now: float
     view: PodView = EMPTY
-    waiting: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    waiting: Mapping[str, tuple[str, str]] = msgspec.field(default_factory=dict)
     """Why a container (by name) doesn't run: (reason, message)."""
     ready: Set[str] = frozenset()
     started: Set[str] = frozenset()
-    messages: Mapping[str, str] = field(default_factory=dict)
+    messages: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Termination messages."""
     runtime: str = "containerd"
     host_ips: Sequence[str] = ()

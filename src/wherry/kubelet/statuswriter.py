@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from wherry.api.errors import ApiError
 from wherry.api.schema import Obj, to_obj
@@ -26,12 +27,11 @@ _WRITERS = 8
 _OWN = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct):
     pod: Any
     wanted: Obj
     sent: Obj
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    idle: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
 
 Target = Callable[[Any], Any | None]

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from wherry.cri.runtime import Runtime
 from wherry.cri.types import Container, ContainerStatus, RuntimeFault, Sandbox
 
 
-@dataclass(frozen=True, slots=True)
-class PodView:
+class PodView(msgspec.Struct, frozen=True):
     """Sandboxes and the runs of each container by name, newest first."""
 
     sandboxes: tuple[Sandbox, ...] = ()
-    containers: Mapping[str, tuple[ContainerStatus, ...]] = field(default_factory=dict)
+    containers: Mapping[str, tuple[ContainerStatus, ...]] = msgspec.field(default_factory=dict)
 
     @property
     def sandbox(self) -> Sandbox | None:
@@ -112,7 +112,7 @@ class Viewer:
                 return sandbox
             if ips:
                 self._ips[sandbox.id] = ips
-        return replace(sandbox, ips=ips)
+        return msgspec.structs.replace(sandbox, ips=ips)
 
     async def _status(self, container: Container) -> ContainerStatus | None:
         known = self._ended.get(container.id)
@@ -124,7 +124,7 @@ class Viewer:
             if fault.code != "NOT_FOUND":
                 raise
             return None  # removed between the listing and now
-        status = replace(status, sandbox_id=container.sandbox_id)
+        status = msgspec.structs.replace(status, sandbox_id=container.sandbox_id)
         if status.state == "exited":
             self._ended[container.id] = status
         return status

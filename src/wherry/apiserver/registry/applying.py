@@ -34,7 +34,7 @@ async def apply(core: Core, call: Call) -> Outcome:
     options = apply_options(call.query)
     config = _configuration(call)
     await core.feed.current()
-    key = served.relative(info.namespace, info.name)
+    key = served.relative(call.namespace, info.name)
     if served.cache.get(key) is None and not info.subresource:
         try:
             return await _create(core, call, config, options)
@@ -106,7 +106,7 @@ def _configuration(call: Call) -> Obj:
 
 def _cannot_type(call: Call, why: str) -> ApiError:
     resource, info = call.served.resource, call.info
-    place = f"{info.namespace}/{info.name}"
+    place = f"{call.namespace}/{info.name}"
     of = f"{resource.group}/{resource.version}, Kind={resource.kind}"
     return errors.bad_request(f"failed to create typed patch object ({place}; {of}): {why}")
 

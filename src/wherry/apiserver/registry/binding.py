@@ -48,7 +48,7 @@ def check_names(call: Call, obj: Obj, kind: str) -> None:
     metadata, info = obj["metadata"], call.info
     if metadata.get("name", "") != info.name:
         raise errors.bad_request(f"name in URL does not match name in {kind} object")
-    if metadata.get("namespace") and metadata["namespace"] != info.namespace:
+    if metadata.get("namespace") and metadata["namespace"] != call.namespace:
         raise errors.bad_request(f"namespace in URL does not match namespace in {kind} object")
 
 
@@ -85,7 +85,7 @@ async def _assign(core: Core, call: Call, binding: Obj, options: WriteOptions) -
 def _moved(call: Call, moved: writing.Moved) -> Entry:
     if moved.current is None:
         raise call.served.not_found(call.info.name) from None
-    return writing.entry_of(call.served, call.info.namespace, call.info.name, moved.current)
+    return writing.entry_of(call.served, call.namespace, call.info.name, moved.current)
 
 
 def _check_assignable(call: Call, pod: Obj, binding: Obj) -> None:

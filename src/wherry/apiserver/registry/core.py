@@ -88,8 +88,9 @@ class Call:
     query: Query
 
     @property
-    def key(self) -> bytes:
-        return self.served.key(self.info.namespace, self.info.name)
+    def namespace(self) -> str:
+        """The object's namespace. (`info` has one for a Namespace itself too: its own name.)"""
+        return self.info.namespace if self.served.resource.namespaced else ""
 
     @property
     def agent(self) -> str:

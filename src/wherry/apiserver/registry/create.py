@@ -73,7 +73,7 @@ NO_MANAGER = "\0"
 
 def _place(call: Call, metadata: Obj) -> None:
     """The namespace of the URL is the object's."""
-    given, wanted = metadata.get("namespace", ""), call.info.namespace
+    given, wanted = metadata.get("namespace", ""), call.namespace
     if wanted:
         if given and given != wanted:
             raise errors.bad_request(
@@ -113,7 +113,7 @@ async def _write(core: Core, call: Call, obj: Obj, options: WriteOptions) -> byt
     served, metadata = call.served, obj["metadata"]
     if options.dry_run:
         await core.feed.current()
-        if served.cache.get(served.relative(call.info.namespace, metadata["name"])) is not None:
+        if served.cache.get(served.relative(call.namespace, metadata["name"])) is not None:
             raise served.already_exists(metadata["name"])
         return encode(obj)
     generated = bool(metadata.get("generateName")) and metadata["name"].startswith(metadata["generateName"])

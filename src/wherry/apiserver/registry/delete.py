@@ -100,7 +100,7 @@ async def delete_object(core: Core, call: Call, options: DeleteOptions) -> Delet
         except writing.Moved as moved:
             if moved.current is None:
                 raise served.not_found(call.info.name) from None
-            entry = writing.entry_of(served, call.info.namespace, call.info.name, moved.current)
+            entry = writing.entry_of(served, call.namespace, call.info.name, moved.current)
     raise served.modified(call.info.name)
 
 

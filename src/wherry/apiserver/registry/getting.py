@@ -27,7 +27,7 @@ async def entry(core: Core, call: Call) -> Entry:
     elif wanted := listing.revision_number(version):
         await listing.reach(core, wanted)
     served, info = call.served, call.info
-    found = served.cache.get(served.relative(info.namespace, info.name))
+    found = served.cache.get(served.relative(call.namespace, info.name))
     if found is None:
         raise served.not_found(info.name)
     return found

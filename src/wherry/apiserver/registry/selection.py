@@ -49,8 +49,8 @@ def selection(call: Call, options: ListOptions) -> Selection:
     if info.name:
         requirements.append(Requirement("metadata.name", "=", (info.name,)))
     if not requirements:
-        scope: Scope = ("namespace", info.namespace) if info.namespace else ALL
-        return Selection(scope, info.namespace, options.labels)
+        scope: Scope = ("namespace", call.namespace) if call.namespace else ALL
+        return Selection(scope, call.namespace, options.labels)
     known = served.strategy.fields
     exact: dict[str, str] = {}
     for requirement in requirements:
@@ -59,7 +59,7 @@ def selection(call: Call, options: ListOptions) -> Selection:
             raise errors.bad_request(f"field label not supported: {label}")
         if requirement.operator == "=":
             exact.setdefault(label, requirement.values[0])
-    namespace = info.namespace
+    namespace = call.namespace
     if not namespace and served.resource.namespaced:
         namespace = exact.get("metadata.namespace", "")
     scope = _scope(call, namespace, exact)

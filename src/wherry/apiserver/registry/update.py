@@ -62,7 +62,7 @@ async def put_object(core: Core, call: Call, obj: Obj, options: WriteOptions) ->
     served = call.served
     if served.strategy.create_on_update and not call.info.subresource:
         await core.feed.current()
-        if served.cache.get(served.relative(call.info.namespace, call.info.name)) is None:
+        if served.cache.get(served.relative(call.namespace, call.info.name)) is None:
             obj["metadata"].pop("resourceVersion", None)
             body, warnings = await create_object(core, call, obj, options)
             return Outcome(body, warnings, created=True)
@@ -85,12 +85,12 @@ def check_identity(call: Call, obj: Obj) -> None:
             f"the name of the object ({name}) does not match the name on the URL ({info.name})"
         )
     given = metadata.get("namespace", "")
-    if info.namespace and given and given != info.namespace:
+    if call.namespace and given and given != call.namespace:
         raise errors.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
-    if info.namespace:
-        metadata["namespace"] = info.namespace
+    if call.namespace:
+        metadata["namespace"] = call.namespace
     else:
         metadata.pop("namespace", None)
 
@@ -99,7 +99,7 @@ async def current_entry(core: Core, call: Call) -> Entry:
     """What is there now; NotFound when nothing is."""
     await core.feed.current()
     served, info = call.served, call.info
-    entry = served.cache.get(served.relative(info.namespace, info.name))
+    entry = served.cache.get(served.relative(call.namespace, info.name))
     if entry is None:
         raise served.not_found(info.name)
     return entry
@@ -116,7 +116,7 @@ async def change_object(
         except writing.Moved as moved:
             if moved.current is None:
                 raise call.served.not_found(call.info.name) from None
-            entry = writing.entry_of(call.served, call.info.namespace, call.info.name, moved.current)
+            entry = writing.entry_of(call.served, call.namespace, call.info.name, moved.current)
     raise call.served.modified(call.info.name)
 
 

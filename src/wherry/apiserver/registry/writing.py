@@ -39,13 +39,13 @@ class Moved(Exception):
 async def create(core: Core, call: Call, name: str, obj: Obj) -> Entry:
     """Writes a new object; AlreadyExists when its name is taken."""
     served = call.served
-    key = served.key(call.info.namespace, name)
+    key = served.key(call.namespace, name)
     value = served.stored_value(obj)
     lease = await core.leases.lease(served.resource.name)
     result = await _txn(core, [Compare(key, "mod", "=", 0)], [Put(key, value, lease)])
     if not result.succeeded:
         raise served.already_exists(name)
-    return served.entry(call.info.namespace, name, result.revision, value)
+    return served.entry(call.namespace, name, result.revision, value)
 
 
 async def replace(core: Core, served: Served, entry: Entry, obj: Obj) -> Entry:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from wherry.api.errors import ApiError
-from wherry.cri.images import full_name
+from wherry.cri.references import full_name
 from wherry.cri.types import Auth
 from wherry.kubelet.machine.objects import ObjectReader
 

@@ -49,7 +49,6 @@ DONE = {"terminated": {"exitCode": 0, "reason": "Completed"}}
         (pod("Failed", status(state={"terminated": {"exitCode": 3}})), "ExitCode:3", "0/1"),
         (pod("Failed", status(state={"terminated": {"signal": 9, "exitCode": 137}})), "Signal:9", "0/1"),
         (pod("Failed", reason="Evicted"), "Evicted", "0/1"),
-        (pod("Running", status(state=RUN, ready=True), status("b", state=DONE)), "Running", "1/2"),
         (pod("Pending", init=[status("i", state=RUN)]), "Init:0/1", "0/1"),
         (
             pod("Pending", init=[status("i", state={"waiting": {"reason": "PodInitializing"}})]),

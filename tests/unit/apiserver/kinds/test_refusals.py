@@ -32,8 +32,8 @@ def refusals(resource, **fields):
             "deployments.apps",
             {"spec": {"selector": {"matchLabels": {"a": "b"}}, "template": TEMPLATE}},
             [
-                'spec.template.metadata.labels: Invalid value: {"app":"x"}: `selector` does not match template '
-                "`labels`"
+                'spec.template.metadata.labels: Invalid value: {"app":"x"}: `selector` does not match '
+                "template `labels`"
             ],
         ),
         (
