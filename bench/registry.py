@@ -100,7 +100,12 @@ async def single(bench: Bench) -> list[Figure]:
 
     return [
         Figure("CREATE Pod", created, "/s"),
-        Figure("GET one object", await bench.rate(lambda n: bench.ask("get", "configmaps", "c1")), "/s", goal=">= 30,000"),
+        Figure(
+            "GET one object",
+            await bench.rate(lambda n: bench.ask("get", "configmaps", "c1")),
+            "/s",
+            goal=">= 30,000",
+        ),
         Figure("PATCH pod status", await bench.rate(status), "/s"),
     ]
 

@@ -135,8 +135,8 @@ class StaticPods:
             update(pod)
 
     async def run(self, update: Update, remove: Remove) -> None:
-        while True:
-            async with self._watcher.watch(self._folder) as changed:
+        async with self._watcher.watch(self._folder) as changed:
+            while True:
                 await changed.wait(RESCAN)
                 await self.scan(update, remove)
                 await self.keep_mirrors()

@@ -33,8 +33,9 @@ class Match(NamedTuple):
 class Rule:
     """`portal` is the cluster IP's match. `local`: under externalTrafficPolicy Local, where traffic from
     outside may go; traffic from pods and from the node itself goes to `backends`, as always. `own_only`:
-    a cluster IP under internalTrafficPolicy Local, so `backends` are this node's. `affinity`: seconds, 0
-    for none. `refuse` says what becomes of a packet when there is no backend for it at all."""
+    under internalTrafficPolicy Local a cluster IP's `backends` are this node's (said in all rules of the
+    port). `affinity`: seconds, 0 for none. `refuse` says what becomes of a packet when there is no
+    backend for it at all."""
 
     name: str
     match: Match
@@ -86,6 +87,7 @@ def _outside(port: Port, to: Reach, match: Match, scope: Scope) -> Rule:
         Match(port.cluster_ip, port.protocol, port.port),
         to.everywhere,
         to.local,
+        own_only=port.internal_local,
         affinity=port.affinity,
         sources=port.sources if scope == "balancer" else (),
         refuse="" if to.everywhere else "reject",

@@ -10,7 +10,7 @@ from wherry.controllers.deployment import revisions, sizes
 from .world import World, deployment, template
 
 
-def settle(world: World, rounds: int = 100) -> None:
+def settle(world: World, rounds: int = 40) -> None:
     for _ in range(rounds):
         world.reconcile()
         world.run_pods()
@@ -36,7 +36,7 @@ def test_rolling_update_keeps_its_promises(
     world.change(template=template("two"))
     least = replicas - sizes.max_unavailable(world.deployment)
     most = replicas + sizes.max_surge(world.deployment)
-    for _ in range(200):
+    for _ in range(80):
         world.reconcile()
         assert world.total <= most
         world.run_pods()
@@ -62,9 +62,7 @@ def test_scaling_in_the_middle_of_a_rollout_ends_at_the_last_size(sizes_: list[i
         for _ in range(3):
             world.reconcile()
             assert world.total <= max(size + sizes.max_surge(world.deployment), 0) or size == 0
-    for _ in range(200):
-        world.reconcile()
-        world.run_pods()
+    settle(world, 80)
     assert world.total == sizes_[-1]
 
 

@@ -64,7 +64,7 @@ def selector_text(selector: Any) -> str:
         return NONE
     terms = [(k, f"{k}={v}") for k, v in (selector.get("matchLabels") or {}).items()]
     terms += [(t.get("key", ""), _expression_text(t)) for t in selector.get("matchExpressions") or ()]
-    return ",".join(text for _, text in sorted(terms)) or NONE
+    return ",".join(text for _, text in sorted(terms, key=lambda term: term[0])) or NONE
 
 
 def _expression_text(term: Obj) -> str:

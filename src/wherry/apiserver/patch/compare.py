@@ -60,6 +60,7 @@ def items(value: list[Any], type_: Type) -> dict[str, Any]:
 
 
 def item_edge(item: Any, type_: Type) -> str:
+    """The edge of an item of a listmap; keys it lacks count as their default, or not at all."""
     defaults = type_.defaults
     keys = {}
     for key in type_.keys:

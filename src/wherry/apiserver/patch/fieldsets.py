@@ -168,13 +168,16 @@ def has(a: FieldSet, path: Path) -> bool:
     return not a or SELF in a
 
 
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
 def key_edge(keys: dict[str, Any]) -> str:
     """The edge of a list item: its keys, sorted, as compact JSON."""
-    return "k:" + msgspec.json.encode(keys, order="sorted").decode()
+    return "k:" + _encode(keys).decode()
 
 
 def value_edge(value: Any) -> str:
-    return "v:" + msgspec.json.encode(value).decode()
+    return "v:" + _encode(value).decode()
 
 
 def show(path: Path) -> str:

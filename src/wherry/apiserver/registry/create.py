@@ -56,6 +56,8 @@ async def create_object(
     finishes = await core.admission.admit(attributes)
     written = False
     try:
+        if core.admission.concerns(served.resource, "", "CREATE"):
+            served.strategy.default(obj)
         _complete(core, call, obj, now)
         _validate(call, obj)
         await core.admission.validate(attributes)
@@ -97,7 +99,6 @@ def _complete(core: Core, call: Call, obj: Obj, now: float) -> None:
     served.strategy.prepare_create(obj, Context(now, call.user.name))
     if served.strategy.generation:
         metadata["generation"] = 1
-    served.strategy.default(obj)
 
 
 def _validate(call: Call, obj: Obj) -> None:

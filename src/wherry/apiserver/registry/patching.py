@@ -56,8 +56,7 @@ async def patch_object(core: Core, call: Call) -> Outcome:
     async def change(current: Obj, copy: Obj) -> Obj:
         nonlocal warnings
         patched = apply(copy)
-        text = shown or encode(patched).decode()
-        obj, warnings = checked(call, patched, text, options.validation)
+        obj, warnings = checked(call, patched, shown, options.validation, before=copy)
         check_identity(call, obj)
         return obj
 
@@ -66,30 +65,38 @@ async def patch_object(core: Core, call: Call) -> Outcome:
     return outcome
 
 
-def checked(call: Call, patched: Any, shown: str, validation: FieldValidation) -> tuple[Obj, tuple[str, ...]]:
-    """A patched object, found to be one of its kind; Invalid (of `patch`) when it is not."""
+def checked(
+    call: Call, patched: Any, shown: str, validation: FieldValidation, *, before: Obj
+) -> tuple[Obj, tuple[str, ...]]:
+    """A patched object, found to be one of its kind; Invalid (of `patch`) when it is not. Stanzas that
+    are still those of `before` were found right when they were written."""
     served = call.served
     resource, definition = served.resource, served.definition
     if not isinstance(patched, dict) or not isinstance(patched.get("metadata"), dict):
-        raise _invalid(shown, "the patched document is not an object")
+        raise _invalid(shown, patched, "the patched document is not an object")
     if patched.get("kind") != resource.kind or patched.get("apiVersion") != resource.api_version:
         group = resource.group.partition(".")[0] or "core"
         there = f"{str(patched.get('apiVersion')).rpartition('/')[2]}.{patched.get('kind')}"
-        raise _invalid(shown, f"converting ({there}) to ({group}.{resource.kind}): unknown conversion")
-    if definition is not None and decoding.in_order(patched, definition):
-        return patched, ()
+        raise _invalid(
+            shown, patched, f"converting ({there}) to ({group}.{resource.kind}): unknown conversion"
+        )
+    if definition is not None:
+        changed = {key: value for key, value in patched.items() if value is not before.get(key)}
+        if decoding.in_order(changed, definition):
+            return patched, ()
     obj, found = strict.inspect(patched, definition)
     if found.mismatch:
-        raise _invalid(shown, found.mismatch)
+        raise _invalid(shown, patched, found.mismatch)
     if not found.fields or validation == "Ignore":
         return obj, ()
     if validation == "Strict":
-        raise _invalid(shown, "strict decoding error: " + ", ".join(found.fields))
+        raise _invalid(shown, patched, "strict decoding error: " + ", ".join(found.fields))
     return obj, tuple(found.fields)
 
 
-def _invalid(shown: str, why: str) -> ApiError:
-    return errors.invalid("", "", "", [fieldpath.invalid_value("patch", shown, why)])
+def _invalid(shown: str, patched: Any, why: str) -> ApiError:
+    value = shown or encode(patched).decode()
+    return errors.invalid("", "", "", [fieldpath.invalid_value("patch", value, why)])
 
 
 def patcher(call: Call, media: str) -> tuple[Patcher, str]:

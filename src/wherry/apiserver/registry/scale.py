@@ -59,9 +59,8 @@ async def patch(core: Core, call: Call) -> Response:
 
     async def change(current: Obj, copy: Obj) -> Obj:
         nonlocal warnings
-        patched = apply(_scale_of(call.served, copy))
-        text = shown or encode(patched).decode()
-        scale, warnings = patching.checked(inner, patched, text, options.validation)
+        before = _scale_of(call.served, copy)
+        scale, warnings = patching.checked(inner, apply(before), shown, options.validation, before=before)
         return _scaled(call, copy, scale)
 
     outcome = await change_object(core, call, change, options)

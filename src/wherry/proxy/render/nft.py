@@ -47,7 +47,7 @@ def parts_of(rule: Rule, ruling: Ruling) -> Parts:
     if rule.refuse:
         parts.elements[f"refused-{verdicts}", key] = "drop" if rule.refuse == "drop" else "goto refuse"
         return parts
-    for ip, _ in {*rule.backends, *(rule.local or ())}:
+    for ip, _ in (*rule.backends, *(rule.local or ())):
         parts.elements["hairpin", f"{ip} . {ip}"] = ""
     count = len(rule.backends)
     if rule.affinity or rule.local is not None or rule.sources or count > SHARED:
@@ -70,8 +70,10 @@ def _own_chains(rule: Rule, ruling: Ruling, parts: Parts) -> str:
     """Chains for a rule that shares none; the name of the one to enter."""
     ident = _hash(rule.name, rule.match.protocol)
     comment = f'comment "{rule.name}"'
-    balance = _balance(f"lbl-{ident}" if rule.own_only else f"lb-{ident}", rule, rule.backends, parts)
-    if rule.scope == "cluster":
+    inside = rule.scope == "cluster"
+    kind = "lbl" if inside and rule.own_only else "lb"
+    balance = _balance(f"{kind}-{ident}", rule, rule.backends, parts)
+    if inside:
         name = f"svc-{ident}"
         parts.chains[name] = (*mark_off_cluster(ruling), f"goto {balance} {comment}")
         return name

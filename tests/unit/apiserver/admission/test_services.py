@@ -131,8 +131,8 @@ def test_generated_names_own_their_address():
         ),
         (
             {"type": "NodePort", "ports": [{"port": 80, "nodePort": 80}]},
-            "spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of "
-            "valid ports is 30000-32767",
+            "spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range "
+            "of valid ports is 30000-32767",
         ),
     ],
 )

@@ -115,8 +115,8 @@ STRATEGY = Strategy(
     columns=(
         NAME,
         Column("Ready", _ready, description="Number of the pod with ready state"),
-        Column("Up-to-date", lambda obj, now: str(at(obj, "status.updatedReplicas", 0))),
-        Column("Available", lambda obj, now: str(at(obj, "status.availableReplicas", 0))),
+        Column("Up-to-date", lambda obj, now: at(obj, "status.updatedReplicas", 0)),
+        Column("Available", lambda obj, now: at(obj, "status.availableReplicas", 0)),
         AGE,
         *template_columns("spec.template", lambda obj: selector_text(at(obj, "spec.selector", {}))),
     ),

@@ -195,7 +195,7 @@ CONTROLLER_REVISION = Strategy(
     columns=(
         NAME,
         Column("Controller", _controller, description="Controller of the object"),
-        Column("Revision", lambda obj, now: str(obj.get("revision", 0))),
+        Column("Revision", lambda obj, now: obj.get("revision", 0)),
         AGE,
     ),
 )

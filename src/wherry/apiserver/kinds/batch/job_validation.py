@@ -21,7 +21,7 @@ from wherry.apiserver.kinds.stanzas.formats import Errors
 
 _NUMBERS = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished")
 _MODES = ("NonIndexed", "Indexed")
-_INDEXED = "when indexed completion mode is used"
+_INDEXED = "when completion mode is Indexed"
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 _MAX_RULES, _MAX_VALUES = 20, 255
 _MAX_PARALLELISM = 10**5
@@ -99,7 +99,7 @@ def _indexed(spec: Obj, path: str, out: Errors) -> None:
         if completions is None:
             out.append(required(f"{path}.completions", _INDEXED))
         if spec.get("parallelism", 0) > _MAX_PARALLELISM:
-            message = f"must be less than or equal to {_MAX_PARALLELISM} when completion mode is Indexed"
+            message = f"must be less than or equal to {_MAX_PARALLELISM} {_INDEXED}"
             out.append(invalid_value(f"{path}.parallelism", spec["parallelism"], message))
     formats.not_negative(spec.get("backoffLimitPerIndex"), f"{path}.backoffLimitPerIndex", out)
     if mode == "NonIndexed":

@@ -227,7 +227,7 @@ FLOW_SCHEMA = Strategy(
     columns=(
         NAME,
         Column("PriorityLevel", lambda obj, now: at(obj, "spec.priorityLevelConfiguration.name")),
-        Column("MatchingPrecedence", lambda obj, now: str(at(obj, "spec.matchingPrecedence", 0))),
+        Column("MatchingPrecedence", lambda obj, now: at(obj, "spec.matchingPrecedence", 0)),
         Column("DistinguisherMethod", lambda obj, now: at(obj, "spec.distinguisherMethod.type") or NONE),
         AGE,
         Column("MissingPL", _missing_level),
@@ -253,9 +253,10 @@ def _default_level(level: Obj) -> None:
                 exempt[field] = 0
 
 
-def _level(path: str) -> Callable[[Obj, float], str]:
-    def shown(level: Obj, now: float) -> str:
-        return str(at(level, f"spec.limited.{path}", NONE))
+def _level(path: str) -> Callable[[Obj, float], int | str]:
+    def shown(level: Obj, now: float) -> int | str:
+        found: int | str = at(level, f"spec.limited.{path}", NONE)
+        return found
 
     return shown
 

@@ -62,7 +62,7 @@ def _new_style(event: Obj, out: Errors) -> None:
     if len(note) > 1024:
         out.append(invalid_value("message", "", "can have at most 1024 characters"))
     kind = event.get("type", "")
-    if kind not in ("Normal", "Warning"):
+    if event.get("apiVersion") != "v1" and kind not in ("Normal", "Warning"):
         out.append(invalid_value("type", "", f"has invalid value: {kind}"))
 
 
@@ -101,7 +101,7 @@ def _count(event: Obj) -> int:
     count = event.get("count") or event.get("deprecatedCount") or 0
     if series := event.get("series"):
         count = series.get("count", 0)
-    return int(count) or (1 if event.get("eventTime") else 0)
+    return max(int(count), 1)
 
 
 def _reporter(event: Obj) -> str:
@@ -152,7 +152,7 @@ STRATEGY = Strategy(
         Column("Source", lambda obj, now: _reporter(obj), priority=1),
         Column("Message", lambda obj, now: (obj.get("message") or obj.get("note") or "").strip()),
         Column("First Seen", lambda obj, now: _interval(obj, now, 0), priority=1),
-        Column("Count", lambda obj, now: str(_count(obj)), priority=1),
+        Column("Count", lambda obj, now: _count(obj), priority=1),
         Column(NAME.name, NAME.value, format="name", priority=1, description=NAME.description),
     ),
     create_on_update=True,

@@ -95,6 +95,15 @@ def _address(node: Obj, kind: str) -> str:
     return next(found, NONE)
 
 
+def _kernel(node: Obj, now: float) -> str:
+    version, architecture = (
+        at(node, f"status.nodeInfo.{field}") for field in ("kernelVersion", "architecture")
+    )
+    if not version:
+        return "<unknown>"
+    return f"{version} ({architecture})" if architecture else str(version)
+
+
 def _info(name: str, column: str) -> Column:
     value = lambda obj, now: at(obj, f"status.nodeInfo.{name}") or "<unknown>"  # noqa: E731
     return Column(column, value, priority=1)
@@ -116,7 +125,7 @@ STRATEGY = Strategy(
         Column("Internal-IP", lambda obj, now: _address(obj, "InternalIP"), priority=1),
         Column("External-IP", lambda obj, now: _address(obj, "ExternalIP"), priority=1),
         _info("osImage", "OS-Image"),
-        _info("kernelVersion", "Kernel-Version"),
+        Column("Kernel-Version", _kernel, priority=1),
         _info("containerRuntimeVersion", "Container-Runtime"),
     ),
     warnings=node_label_warnings,

@@ -167,6 +167,9 @@ def validate_status(new: Obj, old: Obj) -> Errors:
     nominated = status.get("nominatedNodeName")
     if nominated and nominated != before.get("nominatedNodeName"):
         formats.name(nominated, validation_text.dns_subdomain, "status.nominatedNodeName", out)
+        if spec.get("nodeName"):
+            message = "may not be set on pods that are already bound to a node"
+            out.append(forbidden_field("status.nominatedNodeName", message))
     if before.get("qosClass"):
         formats.immutable(status.get("qosClass", ""), before["qosClass"], "status.qosClass", out)
     sidecars = {c["name"] for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"}

@@ -232,8 +232,8 @@ STRATEGY = Strategy(
         Column("Reference", _shown_reference),
         Column("Targets", _targets),
         Column("MinPods", lambda obj, now: str(at(obj, "spec.minReplicas", UNSET))),
-        Column("MaxPods", lambda obj, now: str(at(obj, "spec.maxReplicas", 0))),
-        Column("Replicas", lambda obj, now: str(at(obj, "status.currentReplicas", 0))),
+        Column("MaxPods", lambda obj, now: at(obj, "spec.maxReplicas", 0)),
+        Column("Replicas", lambda obj, now: at(obj, "status.currentReplicas", 0)),
         AGE,
     ),
 )
