@@ -85,13 +85,23 @@ class Side:
             if pod.status.phase == "Pending" and pod.metadata.deletionTimestamp is None:
                 await self.write_pod(pod, "Running", ready=True)
 
+    async def end_deleted(self) -> None:
+        """Pods that are to end do so at once."""
+        for pod in await self.pods():
+            if pod.metadata.deletionTimestamp is not None:
+                await self._remove(pod)
+
     async def remove_all(self) -> None:
         for pod in await self.pods():
-            try:
-                await self.client.delete(PODS, pod.metadata.name, NAMESPACE, grace_period_seconds=0)
-            except ApiError as error:
-                if error.reason != "NotFound":
-                    raise
+            await self._remove(pod)
+
+    async def _remove(self, pod: Any) -> None:
+        name, uid = pod.metadata.name, pod.metadata.uid
+        try:
+            await self.client.delete(PODS, name, NAMESPACE, uid=uid, grace_period_seconds=0)
+        except ApiError as error:
+            if error.reason not in ("NotFound", "Conflict"):
+                raise
 
     async def events(self, kind: str) -> list[str]:
         """Reasons and messages about objects of a kind, in a fixed order."""
@@ -144,7 +154,7 @@ def nameless(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, str):
         for name in sorted(names, key=len, reverse=True):
             value = value.replace(name, names[name])
-        return re.sub(r"(SET-\d+|pod: [a-z]+(?:-\d)?)-[a-z0-9]{5}\b", r"\1-POD", value)
+        return re.sub(r"(SET-\d+|pod: [a-z]+(?:-\d)?|pod [a-z/-]+)-[a-z0-9]{5}\b", r"\1-POD", value)
     return value
 
 
@@ -246,7 +256,11 @@ async def job_end(side: Side, phase: str) -> Any:
         live = await side.client.get(JOBS, "work", NAMESPACE)
         return any(c.type in ("Complete", "Failed") for c in live.status.conditions)
 
+    async def told() -> bool:
+        return any("SuccessfulCreate" not in line for line in await side.events("Job"))
+
     await side.until(finished, "the end of the job")
+    await side.until(told, "the event of the end")
     live = await side.client.get(JOBS, "work", NAMESPACE)
     pods = sorted(
         ((p.metadata.finalizers, p.metadata.annotations, p.spec.hostname) for p in await side.pods()), key=str
@@ -354,3 +368,95 @@ FRONTS: dict[str, Obj] = {
     "eager": {"publishNotReadyAddresses": True},
     "nobody": {"selector": {"app": "none"}},
 }
+
+
+STATEFUL_SETS = resource("statefulsets.apps")
+DAEMON_SETS = resource("daemonsets.apps")
+REVISIONS = resource("controllerrevisions.apps")
+
+
+async def set_picture(side: Side, what: Any, name: str) -> Any:
+    live = await side.client.get(what, name, NAMESPACE)
+    revisions = (await side.client.list(REVISIONS, NAMESPACE)).items
+    names = {one.metadata.name: f"REVISION-{one.revision}" for one in revisions}
+    names |= {one.removeprefix(f"{name}-"): number for one, number in names.items()}
+    pods = [
+        (p.metadata.labels, p.spec.hostname, p.spec.subdomain, [to_obj(v) for v in p.spec.volumes][:-1])
+        for p in await side.pods()
+    ]
+    affinities = [to_obj(p.spec.affinity) for p in await side.pods() if p.spec.affinity is not None]
+    picture = {
+        "status": to_obj(live.status),
+        "pods": sorted(pods, key=str),
+        "affinities": affinities,
+        "tolerations": sorted({str(t) for p in await side.pods() for t in p.spec.tolerations}),
+        "events": await side.events(live.kind),
+        "revisions": sorted((r.revision, dict(r.data["spec"]["template"])) for r in revisions),
+    }
+    return _tuples_to_lists(nameless(_tuples_to_lists(picture), names))
+
+
+def _tuples_to_lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _tuples_to_lists(v) for k, v in value.items()}
+    return [_tuples_to_lists(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def test_stateful_sets_are_alike() -> None:
+    async def settled_set(side: Side, generation: int) -> None:
+        async def done() -> bool:
+            await side.run_all()
+            await side.end_deleted()
+            status = (await side.client.get(STATEFUL_SETS, "db", NAMESPACE)).status
+            counts = (status.updatedReplicas, status.availableReplicas, status.currentReplicas)
+            same = status.currentRevision == status.updateRevision
+            return same and counts == (3, 3, 3) and (status.observedGeneration or 0) >= generation
+
+        await side.until(done, "the end of the rollout")
+
+    async def scenario(side: Side) -> Any:
+        spec = deployment("one")["spec"] | {"serviceName": "db"}
+        await side.create("statefulsets.apps", {"metadata": {"name": "db"}, "spec": spec})
+        await settled_set(side, 1)
+        pictures = [await set_picture(side, STATEFUL_SETS, "db")]
+        change = {"template": {"spec": {"containers": [{"name": "c", "image": "two"}]}}}
+        await side.client.patch(STATEFUL_SETS, "db", {"spec": change}, NAMESPACE)
+        await settled_set(side, 2)
+        return [*pictures, await set_picture(side, STATEFUL_SETS, "db")]
+
+    upstream, ours = both(scenario)
+    assert ours == upstream
+
+
+def test_daemon_sets_are_alike() -> None:
+    async def settled_set(side: Side, generation: int) -> None:
+        async def done() -> bool:
+            await side.run_all()
+            await side.end_deleted()
+            status = (await side.client.get(DAEMON_SETS, "d", NAMESPACE)).status
+            counts = (status.desiredNumberScheduled, status.updatedNumberScheduled, status.numberAvailable)
+            return counts == (1, 1, 1) and (status.observedGeneration or 0) >= generation
+
+        await side.until(done, "the end of the rollout")
+
+    async def scenario(side: Side) -> Any:
+        await side.client.create(NODES, {"metadata": {"name": NODE, "labels": {"only": "here"}}})
+        ready = [{"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-01-01T00:00:00Z"}]
+        patch = {"status": {"conditions": ready, "allocatable": {"cpu": "4", "pods": "10", "memory": "4Gi"}}}
+        await side.client.patch(NODES, NODE, patch, subresource="status")
+        try:
+            spec = deployment("one")["spec"]
+            del spec["replicas"]
+            spec["template"]["spec"]["nodeSelector"] = {"only": "here"}
+            await side.create("daemonsets.apps", {"metadata": {"name": "d"}, "spec": spec})
+            await settled_set(side, 1)
+            pictures = [await set_picture(side, DAEMON_SETS, "d")]
+            change = {"template": {"spec": {"containers": [{"name": "c", "image": "two"}]}}}
+            await side.client.patch(DAEMON_SETS, "d", {"spec": change}, NAMESPACE)
+            await settled_set(side, 2)
+            return [*pictures, await set_picture(side, DAEMON_SETS, "d")]
+        finally:
+            await side.client.delete(NODES, NODE)
+
+    upstream, ours = both(scenario)
+    assert ours == upstream

@@ -200,12 +200,21 @@ async def stop_supervisor(paths: Paths, seconds: float = 60.0) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(status.pid, signal.SIGTERM)
     deadline = asyncio.get_running_loop().time() + seconds
-    while is_running(paths):
+    while is_running(paths) or _alive(status.pid):
         if asyncio.get_running_loop().time() > deadline:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(status.pid, signal.SIGKILL)
             deadline += seconds
         await asyncio.sleep(_POLL)
+
+
+def _alive(pid: int) -> bool:
+    """A process that has ended and waits for its parent to notice counts as gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 async def delete(paths: Paths, settings: ClusterSettings, report: Report) -> list[str]:

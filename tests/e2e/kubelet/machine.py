@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from wherry.api.scheme import resource
 from wherry.client.connect import client_from_kubeconfig
 from wherry.client.rest import Client
 from wherry.clock import RealClock
@@ -250,13 +251,13 @@ class Machine:
 
     async def _settled(self, client: Client) -> None:
         """The node is Ready, and the default namespace can take pods."""
-        from wherry.api.scheme import resource
-
+        maps, accounts = resource("configmaps"), resource("serviceaccounts")
+        bundle = {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": self.pki.pem.decode()}}
+        await client.create(maps, bundle, "default")
         while True:
             nodes = await client.list(resource("nodes"))
-            accounts = await client.list(resource("serviceaccounts"), "default")
-            maps = await client.list(resource("configmaps"), "default")
-            if accounts.items and maps.items and any(_ready(node) for node in nodes.items):
+            found = await client.list(accounts, "default")
+            if found.items and any(_ready(node) for node in nodes.items):
                 return
             await asyncio.sleep(0.02)
 

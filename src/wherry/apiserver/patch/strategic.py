@@ -73,7 +73,8 @@ def _merge_map(original: dict[str, Any] | None, patch: dict[str, Any], node: Nod
     if _PATCH in patch:
         match patch[_PATCH]:
             case "replace":
-                return _clean({k: v for k, v in patch.items() if k != _PATCH})
+                replaced: dict[str, Any] = _clean({k: v for k, v in patch.items() if k != _PATCH})
+                return replaced
             case "delete":
                 return {}
             case "merge":

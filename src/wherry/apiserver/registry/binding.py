@@ -92,8 +92,9 @@ def _check_assignable(call: Call, pod: Obj, binding: Obj) -> None:
     name, metadata, spec = call.info.name, pod["metadata"], pod["spec"]
     wanted = binding["metadata"]
     why = ""
-    if wanted.get("uid") and wanted["uid"] != metadata["uid"]:
-        why = f"Precondition failed: UID in precondition: {wanted['uid']}, UID in object meta: {metadata['uid']}"
+    uid = wanted.get("uid")
+    if uid and uid != metadata["uid"]:
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}"
     elif wanted.get("resourceVersion") and wanted["resourceVersion"] != metadata["resourceVersion"]:
         why = errors.OBJECT_MODIFIED
     elif metadata.get("deletionTimestamp"):

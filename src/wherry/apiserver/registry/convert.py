@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from wherry.api.schema import Obj
 from wherry.api.scheme import Resource
@@ -119,7 +120,7 @@ def _hpa_from_v1(obj: Obj) -> Obj:
     return {**obj, "apiVersion": "autoscaling/v2", "metadata": metadata, "spec": spec, "status": status}
 
 
-def _loaded(text: str) -> object:
+def _loaded(text: str) -> Any:
     try:
         return json.loads(text) if text else None
     except ValueError:

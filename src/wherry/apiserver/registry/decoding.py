@@ -68,7 +68,8 @@ def decode(
     if (kind, api_version) != (wanted.kind, wanted.api_version):
         raise _another_kind(kind, api_version, wanted, scheme)
     if not yaml and _in_order(body, value, wanted, validation):
-        obj, warnings = value, ()
+        obj: Obj = value
+        warnings: tuple[str, ...] = ()
     else:
         obj, warnings = checked(value if yaml else strict.pairs(body), wanted, validation)
     obj["kind"], obj["apiVersion"] = wanted.kind, wanted.api_version

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
 
 from wherry.api import fieldpath
 from wherry.api import validation_text as text
@@ -91,7 +90,7 @@ def _owners(owners: list[Obj]) -> list[FieldError]:
     problems: list[FieldError] = []
     controller = ""
     for owner in owners:
-        group, _, version = owner.get("apiVersion", "").rpartition("/")
+        version = owner.get("apiVersion", "").rpartition("/")[2]
         if not version:
             problems.append(
                 fieldpath.invalid_value(
@@ -106,9 +105,7 @@ def _owners(owners: list[Obj]) -> list[FieldError]:
         if (owner.get("apiVersion", ""), owner.get("kind", "")) in _NO_OWNERS:
             shown = f"/{version}, Kind={owner['kind']}"
             problems.append(
-                fieldpath.invalid_value(
-                    path, _owner_text(owner), f"{shown} is disallowed from being an owner"
-                )
+                fieldpath.invalid_value(path, owner, f"{shown} is disallowed from being an owner")
             )
         if owner.get("controller"):
             if controller:
@@ -119,10 +116,6 @@ def _owners(owners: list[Obj]) -> list[FieldError]:
                 problems.append(fieldpath.invalid_value(path, owners, detail))
             controller = controller or owner.get("name", "")
     return problems
-
-
-def _owner_text(owner: Obj) -> Any:
-    return owner
 
 
 def _finalizers(finalizers: list[str]) -> list[FieldError]:

@@ -172,7 +172,7 @@ def _scalar(value: Any, node: Definition, go_path: str, owner: str, found: Findi
     if kind in _PYTHON:
         if not isinstance(value, _PYTHON[kind]):
             return _wrong(value, go_type(node), go_path, owner, found, _ZERO[kind])
-        return _text(value, node, found) if kind == "string" else value
+        return _text(str(value), node, found) if kind == "string" else value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _wrong(value, go_type(node), go_path, owner, found, 0)
     if kind == "integer" and not _fits(value, node.get("format", "int64")):
@@ -244,4 +244,4 @@ def go_type(node: Definition) -> str:
         return "map[string]" + go_type(node.get("additionalProperties") or {})
     if kind == "integer":
         return str(node.get("format", "int64"))
-    return _GO.get(kind, "interface {}")
+    return str(_GO.get(kind, "interface {}"))

@@ -236,7 +236,8 @@ class WatchCache:
                 log.error("the store holds a value that is not an object: %s", key)
         self.keys = sorted(self.entries)
         for label in self._indexes:
-            self._indexes[label] = index = {}
+            index: dict[str, dict[str, Entry]] = {}
+            self._indexes[label] = index
             for key, found in self.entries.items():
                 index.setdefault(self._readers[label](found.data), {})[key] = found
         for watcher in watchers:

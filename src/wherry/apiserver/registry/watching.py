@@ -282,9 +282,9 @@ class WatchStream:
 
     def _belongs(self, entry: Entry) -> bool:
         label, value = self._chosen.scope
-        if label in self._served.cache.layout.indexed:
-            if self._served.cache.index_value(label, entry) != value:
-                return False
+        cache = self._served.cache
+        if label in cache.layout.indexed and cache.index_value(label, entry) != value:
+            return False
         return self._chosen.matches(entry)
 
 

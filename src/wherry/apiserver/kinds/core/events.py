@@ -14,11 +14,13 @@ from wherry.apiserver.kinds.wire import shape
 from wherry.apiserver.registry.strategy import Column, Strategy
 
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_NEW_VERSION = "events.k8s.io/v1"
+_MAX_WORD, _MAX_NOTE = 128, 1024
 _NO_NAMESPACE = "does not match event.namespace"
 
 
 def _default(event: Obj) -> None:
-    new = event.get("apiVersion") == "events.k8s.io/v1"
+    new = event.get("apiVersion") == _NEW_VERSION
     shape("events.v1.Event" if new else "core.v1.Event").tidy(event)
 
 
@@ -41,29 +43,41 @@ def _validate(event: Obj) -> Errors:
             out.append(invalid_value(path, about, _NO_NAMESPACE))
     elif about != namespace:
         out.append(invalid_value(path, about, _NO_NAMESPACE))
-    if event.get("eventTime") and "resourceVersion" not in event["metadata"]:
-        _new_style(event, out)
+    if "resourceVersion" not in event["metadata"]:
+        if event.get("apiVersion") == _NEW_VERSION:
+            _new_version(event, out)
+        elif event.get("eventTime"):
+            _new_style(event, "reportingComponent", out)
     return out
 
 
-def _new_style(event: Obj, out: Errors) -> None:
+def _new_style(event: Obj, reporter: str, out: Errors) -> None:
     """An event with a time of its own must say who saw it and what was done."""
-    controller = event.get("reportingController") or event.get("reportingComponent") or ""
-    if not controller:
-        out.append(required("reportingController"))
-    formats.label_key(controller, "reportingController", out)
-    for field, limit in (("reportingInstance", 128), ("action", 128), ("reason", 128)):
+    name = event.get(reporter) or ""
+    if not name:
+        out.append(required(reporter))
+    formats.label_key(name, reporter, out)
+    for field in ("reportingInstance", "action", "reason"):
         value = event.get(field) or ""
         if not value:
             out.append(required(field))
-        elif len(value) > limit:
-            out.append(invalid_value(field, "", f"can have at most {limit} characters"))
-    note = event.get("note") or event.get("message") or ""
-    if len(note) > 1024:
-        out.append(invalid_value("message", "", "can have at most 1024 characters"))
+        elif len(value) > _MAX_WORD:
+            out.append(invalid_value(field, "", f"can have at most {_MAX_WORD} characters"))
+    if len(event.get("note") or event.get("message") or "") > _MAX_NOTE:
+        out.append(invalid_value("message", "", f"can have at most {_MAX_NOTE} characters"))
+
+
+def _new_version(event: Obj, out: Errors) -> None:
+    """events.k8s.io/v1 takes only the new style; its errors name the stored fields all the same."""
+    if not event.get("eventTime"):
+        out.append(required("eventTime"))
+    _new_style(event, "reportingController", out)
     kind = event.get("type", "")
-    if event.get("apiVersion") != "v1" and kind not in ("Normal", "Warning"):
+    if kind not in ("Normal", "Warning"):
         out.append(invalid_value("type", "", f"has invalid value: {kind}"))
+    for field in ("firstTimestamp", "lastTimestamp", "count", "source"):
+        if event.get(f"deprecated{field[0].upper()}{field[1:]}"):
+            out.append(invalid_value(field, "", "needs to be unset"))
 
 
 def _validate_update(new: Obj, old: Obj) -> Errors:
