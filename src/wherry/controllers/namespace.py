@@ -125,9 +125,10 @@ class NamespaceController(Controller):
             return None
         if FINALIZER not in namespace.spec.finalizers:
             return None
-        namespace = await self.client.get(NAMESPACES, key)
-        if namespace.metadata.deletionTimestamp is None:
+        live = await self._live(key)
+        if live is None or live.metadata.deletionTimestamp is None:
             return None
+        namespace = live
         remains = await self._empty(key, self._left.pop(key, []))
         if remains.nothing:
             remains = await self._empty_everything(key)
@@ -140,6 +141,14 @@ class NamespaceController(Controller):
         status["conditions"] = conditions_of(status.get("conditions", []), remains, self.context.now())
         await conditions.write_status(self.client, NAMESPACES, namespace, status)
         return _LOOK_AGAIN if remains.grace else _LOOK_AGAIN_FINALIZERS
+
+    async def _live(self, name: str) -> Any | None:
+        try:
+            return await self.client.get(NAMESPACES, name)
+        except ApiError as error:
+            if error.reason == "NotFound":
+                return None
+            raise
 
     async def _empty_everything(self, namespace: str) -> Remains:
         try:

@@ -97,6 +97,7 @@ class Kubelet:
             if static is not None:
                 await static.scan(runner.update, runner.remove)
             await self._reporter.start()
+            group.create_task(self._reporter.run())
             await services.wait_synced()
             pods = self._factory.informer(PODS, field_selector=f"spec.nodeName={self._node.node_name}")
             pods.add_handler(_feed(runner, static))
@@ -104,7 +105,6 @@ class Kubelet:
             runner.sources_complete()
             if static is not None:
                 group.create_task(static.run(runner.update, runner.remove))
-            group.create_task(self._reporter.run())
             group.create_task(self._node.run())
             group.create_task(self._refresh(runner))
             ready()

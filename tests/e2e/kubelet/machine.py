@@ -94,8 +94,14 @@ class Machine:
         self.kubeconfig = self.folder / "kubeconfig"
         self.socket = self.folder / "containerd.sock"
         self.pki = Authority(self.folder / "pki", RealClock())
-        self._init = 0
+        self.init = 0
+        self.cgroup_root = Path("/sys/fs/cgroup")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def inside(self) -> Path:
+        """The machine's root folder, with what is mounted there."""
+        return Path(f"/proc/{self.init}/root")
 
     # --- up and down
 
@@ -106,7 +112,7 @@ class Machine:
         process = self._popen("init", command)
         self._wait(lambda: (self.folder / "booted").exists(), "init")
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        self._init = int(children[0])
+        self.init = int(children[0])
         self._start_containerd()
         self.start("api", [sys.executable, "-c", _API, str(self.kubeconfig)])
         asyncio.run(self._import_images())
@@ -115,8 +121,8 @@ class Machine:
         self.run(self._settled)
 
     def down(self) -> None:
-        if self._init:
-            os.kill(self._init, signal.SIGKILL)
+        if self.init:
+            os.kill(self.init, signal.SIGKILL)
         for process in self._processes.values():
             process.kill()
             process.wait()
@@ -188,7 +194,7 @@ class Machine:
 
     def start(self, name: str, command: list[str]) -> None:
         """A process inside."""
-        enter = ["nsenter", "-t", str(self._init), "-m", "-u", "-i", "-n", "-p", f"--wd={self.folder}"]
+        enter = ["nsenter", "-t", str(self.init), "-m", "-u", "-i", "-n", "-p", f"--wd={self.folder}"]
         self._popen(name, [*enter, *command])
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
@@ -232,7 +238,7 @@ class Machine:
 
         def work() -> None:
             libc = ctypes.CDLL(None, use_errno=True)
-            with Path(f"/proc/{self._init}/ns/net").open() as namespace:
+            with Path(f"/proc/{self.init}/ns/net").open() as namespace:
                 if libc.setns(namespace.fileno(), 0x40000000) != 0:
                     raise OSError(ctypes.get_errno(), "setns")
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -27,7 +28,10 @@ def test_node_is_ready_and_says_what_it_is(machine: Machine) -> None:
         }
         ready = next(c for c in node.status.conditions if c.type == "Ready")
         assert ready.message == "kubelet is posting ready status"
-        lease = await client.get(resource("leases.coordination.k8s.io"), NODE, "kube-node-lease")
+        leases = resource("leases.coordination.k8s.io")
+        while not (found := await client.list(leases, "kube-node-lease")).items:
+            await asyncio.sleep(0.02)
+        lease = found.items[0]
         assert lease.spec.holderIdentity == NODE and lease.spec.leaseDurationSeconds == 40
 
     machine.run(body)
@@ -50,7 +54,11 @@ def test_a_plain_pod_runs_is_reported_and_goes(machine: Machine) -> None:
         ]
         assert all(c.status == "True" and not c.reason for c in found.status.conditions)
         reasons = [reason for reason, _ in await events_of(client, "plain")]
-        assert [r for r in reasons if r in ("Pulled", "Created", "Started")] == ["Pulled", "Created", "Started"]
+        assert [r for r in reasons if r in ("Pulled", "Created", "Started")] == [
+            "Pulled",
+            "Created",
+            "Started",
+        ]
         assert took < 3.0
         await delete(client, "plain")
 
@@ -82,9 +90,11 @@ def test_a_crashing_container_backs_off(machine: Machine) -> None:
         found = await until(
             client,
             "crash",
-            lambda p: bool(p.status.containerStatuses)
-            and state(p).state.waiting is not None
-            and state(p).state.waiting.reason == "CrashLoopBackOff",
+            lambda p: (
+                bool(p.status.containerStatuses)
+                and state(p).state.waiting is not None
+                and state(p).state.waiting.reason == "CrashLoopBackOff"
+            ),
         )
         assert state(found).restartCount == 1 and found.status.phase == "Running"
         assert state(found).lastState.terminated.exitCode == 1
@@ -177,7 +187,9 @@ def test_probes_decide(machine: Machine) -> None:
         "livenessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 1},
         "startupProbe": {"httpGet": {"port": 8080, "path": "/"}, "periodSeconds": 1},
     }
-    script = "touch /index.html; httpd -p 8080 -h /; touch /ready; sleep 2; kill -9 $(pidof httpd); sleep 1000"
+    script = (
+        "touch /index.html; httpd -p 8080 -h /; touch /ready; sleep 2; kill -9 $(pidof httpd); sleep 1000"
+    )
 
     async def body(client: Client) -> None:
         await run(client, pod("probed", "sh", "-c", script, container=probes))

@@ -244,4 +244,4 @@ def go_type(node: Definition) -> str:
         return "map[string]" + go_type(node.get("additionalProperties") or {})
     if kind == "integer":
         return str(node.get("format", "int64"))
-    return str(_GO.get(kind, "interface {}"))
+    return _GO.get(str(kind), "interface {}")

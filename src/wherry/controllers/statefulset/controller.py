@@ -76,10 +76,10 @@ class StatefulSetController(Controller):
         except ApiError as error:
             if error.reason == "AlreadyExists" or namespace_is_going(error):
                 return
-            text = f"create Pod {name} in StatefulSet {of} failed error: {error.message}"
+            text = f"Create Pod {name} in StatefulSet {of} failed error: {error.message}"
             self._events.event(owner, "Warning", "FailedCreate", text)
             raise
-        text = f"create Pod {name} in StatefulSet {of} successful"
+        text = f"Create Pod {name} in StatefulSet {of} successful"
         self._events.event(owner, "Normal", "SuccessfulCreate", text)
 
     async def _create_claims(self, owner: Any, number: int, pod: str) -> None:
@@ -91,7 +91,7 @@ class StatefulSetController(Controller):
                     raise
                 continue
             name = wanted["metadata"]["name"]
-            text = f"create Claim {name} Pod {pod} in StatefulSet {owner.metadata.name} success"
+            text = f"Create Claim {name} Pod {pod} in StatefulSet {owner.metadata.name} success"
             self._events.event(owner, "Normal", "SuccessfulCreate", text)
 
     async def _delete(self, owner: Any, pod: Any) -> None:
@@ -101,10 +101,10 @@ class StatefulSetController(Controller):
         except ApiError as error:
             if error.reason in ("NotFound", "Conflict"):
                 return
-            text = f"delete Pod {meta.name} in StatefulSet {of} failed error: {error.message}"
+            text = f"Delete Pod {meta.name} in StatefulSet {of} failed error: {error.message}"
             self._events.event(owner, "Warning", "FailedDelete", text)
             raise
-        text = f"delete Pod {meta.name} in StatefulSet {of} successful"
+        text = f"Delete Pod {meta.name} in StatefulSet {of} successful"
         self._events.event(owner, "Normal", "SuccessfulDelete", text)
 
     async def _forget(self, owner: Any, revisions: list[Any], owned: list[Any], in_use: set[str]) -> None:
