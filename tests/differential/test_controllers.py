@@ -136,7 +136,11 @@ async def in_namespace(client: Client, scenario: Scenario) -> Any:
 
 def both(scenario: Scenario) -> tuple[Any, Any]:
     async def upstream() -> Any:
-        return await in_namespace(client_from_kubeconfig(Path(REFERENCE) / "kubeconfig"), scenario)
+        client = client_from_kubeconfig(Path(REFERENCE) / "kubeconfig")
+        try:
+            return await in_namespace(client, scenario)
+        finally:
+            await client.close()
 
     async def ours() -> Any:
         async with Cluster(nodes=0) as cluster:

@@ -89,7 +89,10 @@ def _step(entry: dict[str, Any]) -> Step:
     line = line.replace("NAMESPACE", SPACE)
     media = _MEDIA.get(entry.get("as", "json"), entry.get("as", ""))
     accept = entry.get("accept", "application/json")
-    return Step(line, entry.get("body"), media, _ACCEPT.get(accept, accept))
+    body = entry.get("body")
+    if isinstance(body, dict):
+        body = json.loads(json.dumps(body).replace("NAMESPACE", SPACE))
+    return Step(line, body, media, _ACCEPT.get(accept, accept))
 
 
 def upstream(step: Step) -> Answer:
@@ -157,6 +160,7 @@ def masked(value: Any) -> Any:
     text = re.sub(r"\(\d+\)", "(N)", text)
     text = re.sub(r"current: \d+", "current: N", text)
     text = re.sub(r'"generated-\w{5}"', '"generated-xxxxx"', text)
+    text = text.replace(", application/vnd.kubernetes.protobuf", "")
     return _without_known(json.loads(text))
 
 

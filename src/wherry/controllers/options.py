@@ -8,12 +8,16 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.clock import uuid4
 from wherry.component import Env
 from wherry.component_flags import Flag, UsageError
 from wherry.controllers.settings import ControllersSettings
+
+if TYPE_CHECKING:
+    from wherry.client.rest import Client
+    from wherry.controllers.manager import ControllerManager
 
 log = logging.getLogger("wherry.controllers")
 
@@ -294,7 +298,6 @@ async def serve(flags: dict[str, Any], ready: Callable[[], None]) -> None:
     """Runs the controllers until cancelled, holding the manager's Lease when leader election is on."""
     from wherry.client.connect import client_from_kubeconfig
     from wherry.client.kubeconfig import KubeconfigError
-    from wherry.client.leader import LeaderElector
     from wherry.controllers.health import HealthSettings, serving
     from wherry.controllers.manager import ControllerManager
 
@@ -314,23 +317,35 @@ async def serve(flags: dict[str, Any], ready: Callable[[], None]) -> None:
         flags["tls_private_key_file"],
         flags["cert_dir"],
     )
-    async with serving(health, env.clock):
-        if not flags["leader_elect"]:
-            await manager.run(ready)
-            return
-        elector = LeaderElector(
-            client,
-            env,
-            name=flags["leader_elect_resource_name"],
-            namespace=flags["leader_elect_resource_namespace"],
-            identity=f"{os.uname().nodename}_{uuid4(env.rng)}",
-            lease_duration=flags["leader_elect_lease_duration"],
-            renew_deadline=flags["leader_elect_renew_deadline"],
-            retry_period=flags["leader_elect_retry_period"],
-        )
-        # A manager that waits for its turn does its job: ready is said at once.
-        ready()
-        await elector.run(lambda: manager.run(_said_already))
+    try:
+        async with serving(health, env.clock):
+            await _lead(flags, client, env, manager, ready)
+    finally:
+        await client.close()
+
+
+async def _lead(
+    flags: dict[str, Any], client: Client, env: Env, manager: ControllerManager, ready: Callable[[], None]
+) -> None:
+    """Runs the manager, at once or whenever it holds the Lease."""
+    from wherry.client.leader import LeaderElector
+
+    if not flags["leader_elect"]:
+        await manager.run(ready)
+        return
+    elector = LeaderElector(
+        client,
+        env,
+        name=flags["leader_elect_resource_name"],
+        namespace=flags["leader_elect_resource_namespace"],
+        identity=f"{os.uname().nodename}_{uuid4(env.rng)}",
+        lease_duration=flags["leader_elect_lease_duration"],
+        renew_deadline=flags["leader_elect_renew_deadline"],
+        retry_period=flags["leader_elect_retry_period"],
+    )
+    # A manager that waits for its turn does its job: ready is said at once.
+    ready()
+    await elector.run(lambda: manager.run(_said_already))
 
 
 def _said_already() -> None:

@@ -75,7 +75,7 @@ def static_pod(source: Obj, node_name: str, path: str, seen: str) -> Any:
 def _defaulted(spec: Obj) -> Obj:
     """The defaults the API server would have set and that the kubelet relies on."""
     result = {"restartPolicy": "Always", "terminationGracePeriodSeconds": 30, "enableServiceLinks": True}
-    return {**result, "priority": 2_000_001_000, **spec}
+    return {**result, **spec}
 
 
 def read_manifests(folder: Path, node_name: str, seen: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ async def until(client: Client, name: str, condition: Callable[[Any], bool]) -> 
     """The pod when `condition` first holds for it."""
     listed = await client.list(PODS, "default", field_selector=f"metadata.name={name}")
     for found in listed.items:
+        assert found.metadata.name == name
         if condition(found):
             return found
     watch = client.watch(
@@ -32,6 +33,7 @@ async def until(client: Client, name: str, condition: Callable[[Any], bool]) -> 
     )
     async with aclosing(watch) as events:
         async for event in events:
+            assert event.type == "BOOKMARK" or event.object.metadata.name == name
             if event.type in ("ADDED", "MODIFIED") and condition(event.object):
                 return event.object
     raise AssertionError(f"the watch of pod {name} ended")

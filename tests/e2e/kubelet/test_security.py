@@ -26,7 +26,8 @@ def test_users_and_privileges(machine: Machine) -> None:
         text = await say(
             client,
             "user",
-            "id -u; id -g; id -G; touch /x 2>&1 | grep -c Read-only; grep -E 'NoNewPrivs|Seccomp:|CapBnd' /proc/self/status",
+            "id -u; id -g; id -G; touch /x 2>&1 | grep -c Read-only;"
+            " grep -E 'NoNewPrivs|Seccomp:|CapBnd' /proc/self/status",
             securityContext={"fsGroup": 2000, "supplementalGroups": [4000]},
             volumes=[{"name": "v", "emptyDir": {}}],
             container={"securityContext": context, "volumeMounts": [{"name": "v", "mountPath": "/v"}]},

@@ -22,29 +22,28 @@ class TypedError(ValueError):
 def field_set(value: Any, type_: Type) -> FieldSet:
     """The fields an applied configuration sets. Stanzas are not members, only what is in them; items
     and map entries are."""
-    form = type_.form
-    if isinstance(value, dict) and form in ("struct", "map", "untyped"):
-        return _map_set(value, type_)
-    if isinstance(value, list) and form in ("set", "listmap"):
-        return _list_set(value, type_)
-    return MEMBER
+    if not _has_parts(value, type_):
+        return MEMBER
+    return _map_set(value, type_) if isinstance(value, dict) else _list_set(value, type_)
 
 
 def _map_set(value: dict[str, Any], type_: Type) -> FieldSet:
     out: FieldSet = {}
     for field, child in value.items():
-        inner = type_.child(field)
+        inner, named = type_.child(field), field in type_.fields
         below = field_set(child, inner)
         if below:
-            out[f"f:{field}"] = below if field in type_.fields else {SELF: {}, **below}
-        elif not _empty_list(child, inner) or field not in type_.fields:
+            out[f"f:{field}"] = below if named else {SELF: {}, **below}
+        elif not named or child == {} or not _has_parts(child, inner):
             out[f"f:{field}"] = MEMBER
     return out
 
 
-def _empty_list(value: Any, type_: Type) -> bool:
-    """An associative list with nothing in it sets nothing."""
-    return value == [] and type_.form in ("set", "listmap")
+def _has_parts(value: Any, type_: Type) -> bool:
+    """Whether what is inside is owned piece by piece; an empty set then is nothing, not a leaf."""
+    if isinstance(value, dict):
+        return type_.form in ("struct", "map", "untyped")
+    return isinstance(value, list) and type_.form in ("set", "listmap")
 
 
 def _list_set(value: list[Any], type_: Type) -> FieldSet:

@@ -51,6 +51,7 @@ async def apply(core: Core, call: Call) -> Outcome:
 
 async def _create(core: Core, call: Call, config: Obj, options: WriteOptions) -> Outcome:
     served = call.served
+    check_identity(call, config)
     if config["metadata"].get("uid"):
         raise served.conflict(
             call.info.name,
@@ -94,7 +95,8 @@ def _configuration(call: Call) -> Obj:
         raise errors.bad_request("metadata.managedFields must be nil")
     checked, found = strict.inspect(value, served.definition)
     obj: Obj = checked
-    check_identity(call, obj)
+    if obj["metadata"].get("name"):
+        check_identity(call, obj)
     problem = found.mismatch
     if not problem and found.fields:
         names = [text.partition('"')[2].rstrip('"') for text in found.fields]
@@ -196,8 +198,8 @@ def _assembled(
     for manager in done.managers:
         entry = entries.get(manager.key)
         if manager.key == mine:
-            unchanged = same and entry is not None and entry["fieldsV1"] == manager.fields
-            time = entry.get("time", now) if unchanged and entry is not None else now
+            # An apply that changes nothing leaves its entry's time alone, even when there is none yet.
+            time = now if not same else (entry or {}).get("time", "")
             kept.append(ownership.entry_of(who, manager.fields, time))
         elif entry is not None:
             kept.append({**entry, "fieldsV1": manager.fields})

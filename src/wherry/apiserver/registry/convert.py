@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from wherry.api.schema import Obj
@@ -21,6 +21,8 @@ class Conversion:
 
     to_served: Callable[[Obj], Obj]
     to_stored: Callable[[Obj], Obj]
+    field_labels: Mapping[str, str] = field(default_factory=dict)
+    """Field labels of the served version by another name than the stored one's."""
 
 
 def conversion(stored: Resource, served: Resource) -> Conversion | None:
@@ -51,8 +53,16 @@ def _event_to_core(obj: Obj) -> Obj:
 
 
 def _event_from_core(obj: Obj) -> Obj:
-    return _renamed(obj, _EVENT_NAMES, "events.k8s.io/v1")
+    out = _renamed(obj, _EVENT_NAMES, "events.k8s.io/v1")
+    for name in ("reportingController", "reportingInstance"):
+        if out.get(name) == "":  # core/v1 writes these when empty, this version doesn't
+            del out[name]
+    return out
 
+
+_OBJECT_FIELDS = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_EVENT_LABELS = {f"regarding.{name}": f"involvedObject.{name}" for name in _OBJECT_FIELDS}
+_EVENT_LABELS["reportingController"] = "reportingComponent"
 
 _METRICS = "autoscaling.alpha.kubernetes.io/metrics"
 _CURRENT = "autoscaling.alpha.kubernetes.io/current-metrics"
@@ -128,7 +138,9 @@ def _loaded(text: str) -> Any:
 
 
 _CONVERSIONS = {
-    ("v1 Event", "events.k8s.io/v1 Event"): Conversion(_event_from_core, _event_to_core),
+    ("v1 Event", "events.k8s.io/v1 Event"): Conversion(
+        _event_from_core, _event_to_core, _EVENT_LABELS
+    ),
     (
         "autoscaling/v2 HorizontalPodAutoscaler",
         "autoscaling/v1 HorizontalPodAutoscaler",

@@ -11,7 +11,7 @@ import msgspec
 from wherry.api import errors
 from wherry.api.errors import ApiError
 from wherry.api.schema import Obj
-from wherry.apiserver.registry import decoding, deletion, listing, negotiation, writing, yamlin
+from wherry.apiserver.registry import decoding, deletion, listing, negotiation, strict, writing, yamlin
 from wherry.apiserver.registry.core import Call, Core, conclude
 from wherry.apiserver.registry.entry import Entry, encode
 from wherry.apiserver.registry.options import DeleteOptions, delete_options, list_options
@@ -34,6 +34,9 @@ _RETURNS_OBJECT = frozenset(
 """Kinds whose DELETE answers with the deleted object rather than a Status (ReturnDeletedObject)."""
 
 
+_DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
+
+
 @dataclass(slots=True)
 class Deleted:
     """`obj` encoded, in its last state; `gone`: it is no longer there."""
@@ -49,7 +52,7 @@ async def delete(core: Core, call: Call) -> Response:
     accept = negotiation.accept(request.headers.get("accept", ""))
     deleted = await delete_object(core, call, options)
     waiting = options.orphanDependents is False or options.propagationPolicy == "Foreground"
-    status = 202 if waiting and not deleted.gone else 200
+    status = 202 if waiting and not deleted.gone and not options.dry_run else 200
     if deleted.gone and served.resource.group_resource not in _RETURNS_OBJECT:
         return answer(request, call.query, _success(call, deleted.uid), status=status)
     body = shaped(core, served, accept, deleted.body, call.query)
@@ -80,6 +83,9 @@ def read_options(call: Call) -> DeleteOptions:
         except msgspec.DecodeError:
             why = f"couldn't get version/kind; json parse error: {decoding.go_syntax_error(body)}"
             raise errors.bad_request(why) from None
+    _, found = strict.inspect(value, _DELETE_OPTIONS)
+    if found.mismatch:
+        raise errors.bad_request(found.mismatch)
     options = delete_options(call.query, value)
     if options.kind not in ("", "DeleteOptions"):
         scheme = 'scheme "pkg/apis/meta/internalversion/scheme/register.go:27"'
@@ -146,7 +152,9 @@ async def _carry_out(
         return Deleted(encode(decision.obj), gone=decision.action == "remove")
     if decision.action == "mark":
         return Deleted(served.render(await writing.replace(core, served, entry, decision.obj)), gone=False)
-    return Deleted(served.render(await writing.remove(core, served, entry)), gone=True)
+    gone = await writing.remove(core, served, entry)
+    decision.obj["metadata"]["resourceVersion"] = str(gone.revision)
+    return Deleted(encode(decision.obj), gone=True)
 
 
 async def delete_collection(core: Core, call: Call) -> Response:

@@ -73,13 +73,11 @@ def _graceful(
     else:
         begun = now
         seconds = strategy.graceful(obj, asked)
-        if seconds and metadata.get("generation"):
+        if metadata.get("generation"):
             metadata["generation"] += 1
-    if not seconds:
-        return "remove"
     metadata["deletionTimestamp"] = rfc3339(begun + seconds)
     metadata["deletionGracePeriodSeconds"] = seconds
-    return "mark"
+    return "mark" if seconds else "remove"
 
 
 def _mark(metadata: Obj, now: float) -> None:

@@ -16,7 +16,7 @@ from wherry.api.fieldpath import FieldError
 from wherry.api.selectors import Selector, SelectorError
 
 Query: TypeAlias = Mapping[str, str]
-FieldValidation: TypeAlias = Literal["", "Ignore", "Warn", "Strict"]
+FieldValidation: TypeAlias = Literal["", "Ignore", "Strict", "Warn"]
 _MAX_QUERY = 64 * 1024
 _MANAGER_LENGTH = 128
 

@@ -148,7 +148,9 @@ def _settle(obj: Obj, entries: list[Obj], changes: Changes, who: Obj, now: float
 def entry_of(who: Obj, fields: FieldSet, time: str) -> Obj:
     """A managed-fields entry in upstream's order of members."""
     entry: Obj = {key: who[key] for key in ("manager", "operation", "apiVersion")}
-    entry |= {"time": time, "fieldsType": "FieldsV1", "fieldsV1": fields}
+    if time:
+        entry["time"] = time
+    entry |= {"fieldsType": "FieldsV1", "fieldsV1": fields}
     if "subresource" in who:
         entry["subresource"] = who["subresource"]
     return entry

@@ -46,7 +46,7 @@ async def patch_object(core: Core, call: Call) -> Outcome:
     if media == APPLY:
         return await applying.apply(core, call)
     if media not in (JSON, MERGE, STRATEGIC) or (media == STRATEGIC and call.served.definition is None):
-        raise errors.unsupported_media_type("415: Unsupported Media Type")
+        raise ApiError("UnsupportedMediaType", "415: Unsupported Media Type", details={})
     if len(call.request.body) > decoding.MAX_BODY:
         raise errors.too_large(f"Request entity too large: limit is {decoding.MAX_BODY}")
     options = write_options(call.query, "PatchOptions")

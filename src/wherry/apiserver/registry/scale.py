@@ -50,7 +50,7 @@ async def patch(core: Core, call: Call) -> Response:
     options: WriteOptions = write_options(call.query, "PatchOptions")
     media = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in (patching.JSON, patching.MERGE, patching.STRATEGIC):
-        raise errors.unsupported_media_type("415: Unsupported Media Type")
+        raise errors.ApiError("UnsupportedMediaType", "415: Unsupported Media Type", details={})
     resource = dataclasses.replace(call.served.resource, group="autoscaling", version="v1", kind="Scale")
     as_scale = dataclasses.replace(call.served, resource=resource, definition=_SCALE.definition)
     inner = dataclasses.replace(call, served=as_scale)

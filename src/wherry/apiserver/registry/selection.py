@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wherry.api import errors
 from wherry.api.selectors import EVERYTHING, Requirement, Selector
@@ -51,7 +51,9 @@ def selection(call: Call, options: ListOptions) -> Selection:
     if not requirements:
         scope: Scope = ("namespace", call.namespace) if call.namespace else ALL
         return Selection(scope, call.namespace, options.labels)
-    known = served.strategy.fields
+    known = served.cache.layout.fields
+    if served.conversion is not None and (renamed := served.conversion.field_labels):
+        requirements = [replace(r, key=renamed.get(r.key, r.key)) for r in requirements]
     exact: dict[str, str] = {}
     for requirement in requirements:
         label = requirement.key

@@ -62,6 +62,16 @@ _VERBS: dict[str, Verb] = {
     "delete": delete.delete,
     "deletecollection": delete.delete_collection,
 }
+_NAMELESS = {
+    "create": True,
+    "deletecollection": True,
+    "get": False,
+    "update": False,
+    "patch": False,
+    "delete": False,
+}
+"""Which verbs are of the collection and which of one object (list and watch may name one)."""
+
 _OF_OBJECT: dict[str, Verb] = {"get": getting.get, "update": update.update, "patch": patching.patch}
 _SUBRESOURCES: dict[str, dict[str, Verb]] = {
     "status": _OF_OBJECT,
@@ -99,7 +109,7 @@ class Registry:
         self._connectors = dict(connectors or {})
         self._by_version: dict[tuple[str, str, str], Served] = {}
         self._by_name: dict[str, Served] = {}
-        self._routes: dict[tuple[str, str, str, str, str], tuple[Served, Verb]] = {}
+        self._routes: dict[tuple[str, str, str, str, str, bool], tuple[Served, Verb]] = {}
         caches: dict[bytes, WatchCache] = {}
         for resource in scheme.all():
             self._serve(resource, scheme, caches)
@@ -156,7 +166,7 @@ class Registry:
 
     async def handle(self, info: RequestInfo, request: Request, user: User) -> Response:
         """The answer to a resource request. Raises ApiError for refusals, StoreFailed."""
-        key = (info.group, info.version, info.resource, info.subresource, info.verb)
+        key = (info.group, info.version, info.resource, info.subresource, info.verb, info.name == "")
         route = self._routes.get(key)
         if route is None:
             connector = self._connector(info)
@@ -176,7 +186,8 @@ class Registry:
             raise _unknown()
         resource, subresource, verb = served.resource, info.subresource, info.verb
         if not subresource:
-            if verb not in resource.verbs or verb not in _VERBS:
+            nameless = _NAMELESS.get(verb, info.name == "")
+            if verb not in resource.verbs or verb not in _VERBS or nameless != (info.name == ""):
                 raise _not_allowed()
             if resource.group_resource == "bindings":
                 return self._by_name["pods"], binding.bind

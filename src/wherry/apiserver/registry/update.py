@@ -75,12 +75,14 @@ async def put_object(core: Core, call: Call, obj: Obj, options: WriteOptions) ->
 
 
 def check_identity(call: Call, obj: Obj) -> None:
-    """Name and namespace in the body agree with the URL, or are filled in from it."""
+    """Name and namespace in the body agree with the URL; the namespace may be left out."""
     metadata, info = obj["metadata"], call.info
     name = metadata.get("name")
     if not name:
-        metadata["name"] = info.name
-    elif name != info.name:
+        raise errors.bad_request(
+            f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided"
+        )
+    if name != info.name:
         raise errors.bad_request(
             f"the name of the object ({name}) does not match the name on the URL ({info.name})"
         )
