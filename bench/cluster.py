@@ -36,8 +36,7 @@ def pod_spec(name: str) -> dict[str, object]:
 
 def run_until_running(machine: Machine, count: int, prefix: str) -> float:
     """Seconds from handing `count` pods to kubectl until all are Running."""
-    items = [pod_spec(f"{prefix}-{n}") for n in range(count)]
-    body = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    body = "\n---\n".join(json.dumps(pod_spec(f"{prefix}-{n}")) for n in range(count))
     started = time.monotonic()
     machine.kubectl("create", "-f", "-", input=body)
     machine.kubectl(

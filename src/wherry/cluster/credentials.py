@@ -10,6 +10,9 @@ from wherry.cluster.pki import Authority, Leaf, ensure_signing_key
 from wherry.cluster.settings import CLUSTER_DOMAIN, ClusterSettings, Paths
 
 
+_LOOPBACK = ("localhost", "127.0.0.1")
+
+
 def clients(settings: ClusterSettings) -> dict[str, Leaf]:
     """Kubeconfig name -> its certificate; subjects are upstream's."""
     table = {
@@ -46,6 +49,7 @@ def ensure_credentials(paths: Paths, settings: ClusterSettings, clock: Clock) ->
     """Everything under `pki/` and `kubeconfigs/`, made or renewed. Idempotent."""
     authority = Authority(paths.pki, clock)
     authority.ensure(Leaf("apiserver", "kube-apiserver", names=apiserver_names(settings)))
+    authority.ensure(Leaf("controller-manager-server", "kube-controller-manager", names=_LOOPBACK))
     authority.ensure(Leaf("apiserver-kubelet-client", "kube-apiserver-kubelet-client", "system:masters"))
     if not settings.simulated:
         names = (settings.node_name, settings.node_ip)

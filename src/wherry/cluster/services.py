@@ -60,6 +60,8 @@ def _controllers(paths: Paths, settings: ClusterSettings) -> Service:
         "kubeconfig": paths.kubeconfig("controller-manager"),
         "bind-address": "127.0.0.1",
         "secure-port": settings.ports.controller_manager,
+        "tls-cert-file": paths.pki / "controller-manager-server.crt",
+        "tls-private-key-file": paths.pki / "controller-manager-server.key",
         "leader-elect": "false",
         "root-ca-file": paths.pki / "ca.crt",
         "service-account-private-key-file": paths.pki / "sa.key",
