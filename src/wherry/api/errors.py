@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wherry.api.fieldpath import FieldError
+from wherry.api.fieldpath import FieldError, quoted
 
 CODES: dict[str, int] = {
     "Unauthorized": 401,
@@ -96,7 +96,7 @@ def _qualified(group: str, resource: str) -> str:
 
 
 def not_found(group: str, resource: str, name: str) -> ApiError:
-    message = f'{_qualified(group, resource)} "{name}" not found'
+    message = f"{_qualified(group, resource)} {quoted(name)} not found"
     return ApiError("NotFound", message, details=_details(group, resource, name))
 
 
@@ -135,7 +135,9 @@ def invalid(group: str, kind: str, name: str, errors: list[FieldError]) -> ApiEr
     joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     details = _details(group, kind, name)
     details["causes"] = [{"reason": e.type, "message": e.body(), "field": e.path} for e in errors]
-    return ApiError("Invalid", f'{_qualified(group, kind)} "{name}" is invalid: {joined}', details=details)
+    return ApiError(
+        "Invalid", f"{_qualified(group, kind)} {quoted(name)} is invalid: {joined}", details=details
+    )
 
 
 def bad_request(message: str) -> ApiError:

@@ -7,6 +7,7 @@ A path is a plain string grown with f-strings: `f"{path}.containers[{i}].name"`,
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -53,11 +54,27 @@ OMIT: Any = object()
 """A bad value that is not worth showing (`field.OmitValueType`)."""
 
 
+_GO_ESCAPES = {"\\u0007": "\\a", "\\u000b": "\\v"}
+
+
+def quoted(text: str) -> str:
+    """strconv.Quote: as JSON has it, but for control characters."""
+    shown = json.dumps(text, ensure_ascii=False)
+    if text.isprintable():
+        return shown
+    shown = re.sub(r"(?<!\\)((?:\\\\)*)(\\u00[01][0-9a-f])", _control, shown)
+    return shown.replace("\x7f", r"\x7f")
+
+
+def _control(match: re.Match[str]) -> str:
+    return match[1] + _GO_ESCAPES.get(match[2], r"\x" + match[2][-2:])
+
+
 def _value(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return quoted(value)
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 

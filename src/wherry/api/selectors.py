@@ -38,7 +38,7 @@ class Requirement:
         return self._compares(labels.get(self.key))
 
     def _compares(self, have: str | None) -> bool:
-        if have is None or not re.fullmatch(r"[+-]?\d+", have):
+        if have is None or not _is_int64(have):
             return False
         bound = int(self.values[0])
         return int(have) > bound if self.operator == "gt" else int(have) < bound
@@ -80,7 +80,8 @@ class Selector:
 EVERYTHING = Selector()
 NOTHING = Selector(nothing=True)
 
-_TOKEN = re.compile(r"\s*(==|!=|[=!,()<>]|[^\s=!,()<>]+)")
+_TOKEN = re.compile(r"\s*(==|!=|[=!,()<>]|[^\s\0=!,()<>]+)")
+_SYMBOLS = frozenset(("=", "==", "!=", "!", ",", "(", ")", "<", ">"))
 
 
 def parse_labels(selector: str) -> Selector:
@@ -96,8 +97,9 @@ def parse_labels(selector: str) -> Selector:
         if tokens[position] != ",":
             raise SelectorError(f"found '{tokens[position]}', expected: ',' or 'end of string'")
         position += 1
-        if position == len(tokens):
-            raise SelectorError("found '', expected: identifier after ','")
+        following = _at(tokens, position)
+        if following != "!" and (following in _SYMBOLS or not following):
+            raise SelectorError(f"found '{following}', expected: identifier after ','")
     return Selector(tuple(sorted(found, key=lambda r: r.key)))
 
 
@@ -115,8 +117,10 @@ def _refused(why: str) -> SelectorError:
 
 def _requirement(tokens: list[str], at: int) -> tuple[Requirement, int]:
     if tokens[at] == "!":
-        key = _key(_at(tokens, at + 1))
-        return Requirement(key, "!"), at + 2
+        name = _at(tokens, at + 1)
+        if not name or name in _SYMBOLS:
+            raise _refused(f"found '{name}', expected: identifier")
+        return Requirement(_key(name), "!"), at + 2
     key, operator = _key(tokens[at]), _at(tokens, at + 1)
     match operator:
         case "" | ",":
@@ -124,11 +128,13 @@ def _requirement(tokens: list[str], at: int) -> tuple[Requirement, int]:
         case "=" | "==" | "!=":
             value = _at(tokens, at + 2)
             empty = value in ("", ",")
+            if not empty and value in _SYMBOLS:
+                raise _refused(f"found '{value}', expected: identifier")
             parsed = _value(key, "" if empty else value)
             return Requirement(key, "!=" if operator == "!=" else "=", (parsed,)), at + (2 if empty else 3)
         case "<" | ">":
             value = _at(tokens, at + 2)
-            if not re.fullmatch(r"[+-]?\d+", value):
+            if not _is_int64(value):
                 problem = "for 'Gt', 'Lt' operators, the value must be an integer"
                 raise _refused(f'values[0]: Invalid value: "{value}": {problem}')
             return Requirement(key, "gt" if operator == ">" else "lt", (value,)), at + 3
@@ -162,12 +168,16 @@ def _set(tokens: list[str], at: int) -> tuple[set[str], int]:
 
 
 def _key(key: str) -> str:
-    if not key or key in "=!,()<>" or key in ("==", "!="):
+    if not key or key in _SYMBOLS:
         raise SelectorError(f"found '{key}', expected: !, identifier, or 'end of string'")
     problems = text.qualified_name(key)
     if problems:
         raise _refused(f'<nil>: Invalid value: "{key}": {"; ".join(problems)}')
     return key
+
+
+def _is_int64(text: str) -> bool:
+    return bool(re.fullmatch(r"[+-]?[0-9]{1,19}", text)) and -(2**63) <= int(text) < 2**63
 
 
 def _value(key: str, value: str) -> str:
@@ -219,9 +229,20 @@ def parse_fields(selector: str) -> Selector:
         if match is None:
             raise SelectorError(f"invalid selector: '{selector}'; can't understand '{term}'")
         key, operator, value = match.groups()
+        if bad := _BAD_FIELD_VALUE.match(value):
+            raise SelectorError(_bad_field_value(bad[1]))
         value = re.sub(r"\\(.)", r"\1", value)
         found.append(Requirement(key, "!=" if operator == "!=" else "=", (value,)))
     return Selector(tuple(found))
+
+
+_BAD_FIELD_VALUE = re.compile(r"(?:\\[\\,=]|[^\\=])*+(\\.|=)", re.S)
+
+
+def _bad_field_value(found: str) -> str:
+    if found == "=":
+        return "invalid field selector: unescaped character in value: 61"
+    return f"invalid field selector: invalid escape sequence: {found}"
 
 
 def _field_terms(selector: str) -> list[str]:

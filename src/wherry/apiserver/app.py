@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from wherry.api.errors import ApiError
+from wherry.api.errors import ApiError, bad_request
 from wherry.api.schema import Obj
 from wherry.api.scheme import Scheme, builtin
 from wherry.apiserver import protobuf
@@ -189,7 +189,7 @@ class ApiServer:
         except ApiError as error:
             response = _refused(error)
         except BadPath as error:
-            response = _refused(ApiError("InternalError", str(error)))
+            response = _refused(bad_request(str(error)))
         except (StoreFull, StoreFailed) as error:
             log.error("the store refused %s %s: %s", request.method, request.path, error)
             response = _refused(ApiError("ServiceUnavailable", f"the store is not available: {error}"))

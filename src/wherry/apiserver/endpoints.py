@@ -118,6 +118,8 @@ class Endpoints:
         return answer(request, {"paths": sorted([*self.discovery.paths(), *own])})
 
     async def _metrics_text(self, path: str, request: Request) -> Response:
+        if path != "/metrics":
+            return NOT_FOUND
         known = frozenset((entry.group, entry.version, entry.name) for entry in self._scheme.all())
         text = self._metrics.text(self._in_flight.current, known)
         return Response(200, text.encode(), _METRICS_TYPE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,7 +19,7 @@ from isal import igzip
 import wherry
 from wherry.api import schema
 from wherry.api.scheme import Resource, Scheme
-from wherry.apiserver import openapi_paths, openapi_schemas
+from wherry.apiserver import openapi_paths, openapi_protobuf, openapi_schemas, openapi_v2
 from wherry.apiserver.bodies import JSON, media_types
 from wherry.http.messages import Request, Response
 
@@ -37,6 +38,15 @@ _SECURITY = {
         "type": "apiKey",
     }
 }
+PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+# what may be asked for -> what is answered; the older name has an @ that is no good in a media type
+_V2_TYPES = {
+    JSON: JSON,
+    "application/*": JSON,
+    "*/*": JSON,
+    PROTOBUF: PROTOBUF,
+    PROTOBUF.replace("v2.v1.0", "v2@v1.0"): PROTOBUF,
+}
 _NOT_FOUND = Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
 
 
@@ -45,7 +55,7 @@ class OpenApi:
         self._scheme = scheme
         self._version = version
         self._hashes: dict[str, str] = {}
-        self._packed: dict[str, bytes] = {}
+        self._packed: dict[tuple[str, str], bytes] = {}
 
     def invalidate(self) -> None:
         """The scheme has changed."""
@@ -89,20 +99,19 @@ class OpenApi:
                 self._hashes[name] = digest.hexdigest().upper()
         return self._hashes
 
-    def _document(self, name: str, digest: str, request: Request) -> Response:
+    def _document(self, name: str, digest: str, request: Request, kind: str = JSON) -> Response:
         headers: list[tuple[str, str]] = [("ETag", f'"{digest}"'), ("Vary", "Accept-Encoding, Accept")]
         if parse_qs(request.query).get("hash", [""])[0] == digest:
             headers.append(("Cache-Control", "public, immutable, max-age=31536000"))
         if digest in request.headers.get("if-none-match", ""):
             return Response(304, b"", "", tuple(headers))
-        packed = self._packed.get(name)
+        packed = self._packed.get((name, kind))
         if packed is None:
-            value = self._v2_value() if name == "v2" else self._v3_value(name)
-            text = json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
-            packed = self._packed[name] = igzip.compress(text, 2, mtime=0)
+            text = self._v2_bytes(kind) if name == "v2" else _json(self._v3_value(name))
+            packed = self._packed[name, kind] = igzip.compress(text, 2, mtime=0)
         if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(200, packed, JSON, (*headers, ("Content-Encoding", "gzip")))
-        return Response(200, _unpacked(packed), JSON, tuple(headers))
+            return Response(200, packed, kind, (*headers, ("Content-Encoding", "gzip")))
+        return Response(200, _unpacked(packed), kind, tuple(headers))
 
     def _v3_value(self, name: str) -> dict[str, Any]:
         resources = self._resources()[name]
@@ -126,31 +135,40 @@ class OpenApi:
         }
 
     def _v2(self, request: Request) -> Response:
-        accepted = [kind for kind, _ in media_types(request.headers.get("accept", ""))]
-        if not any(kind in (JSON, "*/*", "application/*") for kind in accepted):
+        accepted = media_types(request.headers.get("accept", ""))
+        kind = next((_V2_TYPES[kind] for kind, _ in accepted if kind in _V2_TYPES), None)
+        if kind is None:
             return Response(406, b"", "")
         joined = "".join(self._all_hashes().values()).encode()
-        return self._document("v2", hashlib.sha512(joined).hexdigest().upper(), request)
+        return self._document("v2", hashlib.sha512(joined).hexdigest().upper(), request, kind)
 
-    def _v2_value(self) -> dict[str, Any]:
+    def _v2_bytes(self, kind: str) -> bytes:
+        """Made from pieces: as one value it would take many times the memory of its text."""
+        resources = list(self._scheme.all())
         names = [
             found
-            for resource in self._scheme.all()
-            for api_version, kind in openapi_paths.kinds(resource)
-            if (found := schema.definition_name(api_version, kind))
+            for resource in resources
+            for api_version, kind_name in openapi_paths.kinds(resource)
+            if (found := schema.definition_name(api_version, kind_name))
         ]
-        definitions = {
-            name: openapi_schemas.component(name, "v2")
-            for name in openapi_schemas.closure([*_ALWAYS, *names])
-        }
-        return {
-            "swagger": "2.0",
-            "info": {"title": "Kubernetes", "version": self._version},
-            "paths": {},
-            "definitions": definitions,
-            "securityDefinitions": _SECURITY,
-            "security": [{"BearerToken": []}],
-        }
+        frame = openapi_v2.frame(self._version, _SECURITY)
+        paths = openapi_v2.path_items(resources)
+        definitions = openapi_v2.definitions([*_ALWAYS, *names])
+        if kind == PROTOBUF:
+            return openapi_protobuf.document(frame, paths, definitions)
+        parts = {"paths": _json_object(paths), "definitions": _json_object(definitions)}
+        wholes = {key: _json(value) for key, value in frame.items()}
+        return b"{%s}" % b",".join(
+            b'"%s":%s' % (key.encode(), text) for key, text in (wholes | parts).items()
+        )
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _json_object(entries: Iterable[tuple[str, Any]]) -> bytes:
+    return b"{%s}" % b",".join(_json(name) + b":" + _json(value) for name, value in entries)
 
 
 def _unpacked(packed: bytes) -> bytes:

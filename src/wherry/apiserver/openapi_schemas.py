@@ -19,7 +19,9 @@ _UNIONS: dict[str, dict[Dialect, dict[str, Any]]] = {
         "v2": {"type": "string"},
     },
 }
-_DROPPED = ("type", "properties", "items", "additionalProperties", "$ref")
+_IDENTITY = ("apiVersion", "kind")
+_TURNED = ("type", "properties", "items", "additionalProperties", "$ref")
+_DROPPED: dict[Dialect, tuple[str, ...]] = {"v3": _TURNED, "v2": (*_TURNED, "default")}
 
 
 def reference(name: str, dialect: Dialect = "v3") -> dict[str, Any]:
@@ -29,14 +31,17 @@ def reference(name: str, dialect: Dialect = "v3") -> dict[str, Any]:
 def component(name: str, dialect: Dialect = "v3") -> dict[str, Any]:
     """One definition, with its descriptions."""
     texts = schema.descriptions().get(name, {})
-    return _converted(schema.definition(name), texts, texts.get("", ""), dialect)
+    made = _converted(schema.definition(name), texts, texts.get("", ""), dialect)
+    for key in _IDENTITY:  # the source lists the one value they can have; upstream doesn't
+        made.get("properties", {}).get(key, {}).pop("enum", None)
+    return made
 
 
 def _converted(
     node: schema.Definition, texts: dict[str, str], description: str, dialect: Dialect
 ) -> dict[str, Any]:
     out: dict[str, Any] = {"description": description} if description else {}
-    out |= {key: value for key, value in node.items() if key not in _DROPPED}
+    out |= {key: value for key, value in node.items() if key not in _DROPPED[dialect]}
     if "$ref" in node:
         pointer = reference(node["$ref"], dialect)
         return out | ({"allOf": [pointer]} if dialect == "v3" else pointer)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +85,7 @@ def pod_target(pod: Obj, scheme: str, port: str) -> Target:
             for entry in container.get("ports", ())
         ]
         port = str(declared[0]) if declared else "80"
-    if not port.isdigit():
+    if not re.fullmatch("[0-9]{1,5}", port):
         raise errors.bad_request(f'invalid pod port "{port}"')
     return Target(proxyable(pod.get("status", {}).get("podIP", "")), int(port), scheme == "https")
 

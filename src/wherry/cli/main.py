@@ -9,12 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from wherry.cli.components import COMPONENTS
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
-    from wherry.cli.components import COMPONENTS, run_component
-
     if words and words[0] in COMPONENTS:
+        from wherry.cli.process import run_component
+
         sys.exit(run_component(words[0], words[1:]))
     from wherry.cli.root import cli
 

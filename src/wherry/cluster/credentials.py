@@ -9,7 +9,6 @@ from wherry.clock import Clock
 from wherry.cluster.pki import Authority, Leaf, ensure_signing_key
 from wherry.cluster.settings import CLUSTER_DOMAIN, ClusterSettings, Paths
 
-
 _LOOPBACK = ("localhost", "127.0.0.1")
 
 

@@ -28,16 +28,23 @@ def rotate(path: Path, limit: int = MAX_BYTES) -> None:
 
 
 def tail(path: Path, lines: int) -> bytes:
-    """The last lines of a file, however long it is (1 MiB at most)."""
+    """The last lines of a file, however long it is (1 MiB at most); all of it for a negative number."""
     with path.open("rb") as source:
+        if lines < 0:
+            return source.read()
         size = source.seek(0, 2)
         source.seek(max(0, size - (1 << 20)))
         return b"".join(source.read().splitlines(keepends=True)[-lines:]) if lines else b""
 
 
-async def follow(path: Path) -> AsyncIterator[bytes]:
-    """What is appended from now on, through rotations, until the caller stops."""
-    position = path.stat().st_size if path.exists() else 0
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+async def follow(path: Path, position: int | None = None) -> AsyncIterator[bytes]:
+    """What is appended from now (or from a position) on, through rotations, until the caller stops."""
+    if position is None:
+        position = size(path)
     while True:
         data = b""
         if path.exists():

@@ -24,6 +24,8 @@ _PROGRAMS = {
     "runc": "runc",
     "nft": "nftables",
 }
+_SYSTEM_FOLDERS = ":/usr/sbin:/sbin"
+"""Not on everybody's PATH, but on root's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,11 @@ class Verdict:
         return not self.missing
 
     def advice(self) -> str:
+        """What to do for real pods, as one clause."""
+        steps = ["apt-get install " + " ".join(self.packages)] if self.packages else []
         if "root" in self.missing:
-            return "for real pods run as root"
-        return "for real pods: apt-get install " + " ".join(self.packages)
+            steps.append("run wherry up as root")
+        return ", then ".join(steps)
 
 
 def probe() -> Verdict:
@@ -48,7 +52,7 @@ def probe() -> Verdict:
     if os.geteuid() != 0:
         missing.append("root")
     for program, package in _PROGRAMS.items():
-        if shutil.which(program) is None:
+        if shutil.which(program, path=os.environ.get("PATH", "") + _SYSTEM_FOLDERS) is None:
             missing.append(program)
             packages.append(package)
     if find_cni_plugins() is None:

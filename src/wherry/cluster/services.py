@@ -7,6 +7,9 @@ import sys
 from wherry.cluster.service import Service
 from wherry.cluster.settings import CLUSTER_DOMAIN, ClusterSettings, Paths
 
+NODE_AGENTS = ("kubelet", "simulated-nodes")
+"""Who sends the nodes' heartbeats."""
+
 _OURS = (sys.executable, "-m", "wherry")
 
 

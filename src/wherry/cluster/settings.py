@@ -24,6 +24,8 @@ CLUSTER_DOMAIN = "cluster.local"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 MAX_SLOTS = 100
 MAX_NODES = 5000
+MAX_ROOT_BYTES = 107 - len("/run/containerd.sock")
+"""The kernel allows 107 bytes for a socket's path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +194,17 @@ def load(paths: Paths) -> ClusterSettings | None:
 
 def save(paths: Paths, settings: ClusterSettings) -> None:
     """Writes the settings and enters the cluster in the index."""
+    if len(os.fsencode(paths.root)) > MAX_ROOT_BYTES:
+        raise UsageError(
+            f"the data directory's path is too long for sockets in it ({MAX_ROOT_BYTES} bytes at most): "
+            f"{paths.root}; choose another with --data-dir"
+        )
+    other = find(settings.name)
+    if other is not None and other != paths.root and (other / paths.settings.name).exists():
+        raise UsageError(
+            f'a cluster with the name "{settings.name}" exists already, in {other}; '
+            "choose another name with --name"
+        )
     try:
         paths.root.mkdir(parents=True, exist_ok=True)
         paths.root.chmod(0o711)

@@ -4,36 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from pathlib import Path
 
 from wherry.clock import RealClock
 from wherry.cluster.mounts import enter_private_namespace
+from wherry.cluster.remains import clear_run, end_processes
 from wherry.cluster.services import services
 from wherry.cluster.settings import ClusterSettings, Paths
-from wherry.cluster.supervisor import Lock, Supervisor
-from wherry.cri.types import RuntimeFault
+from wherry.cluster.state import Lock, crashed
+from wherry.cluster.supervisor import Supervisor
 
 log = logging.getLogger("wherry.cluster")
 
 
-def supervise(paths: Paths, settings: ClusterSettings) -> None:
+def supervise(paths: Paths, settings: ClusterSettings, lock: Lock) -> None:
     """Runs the cluster until SIGTERM or SIGINT, then stops it whole: pods, components, network.
-    Raises AlreadyRunning."""
-    lock = Lock(paths)
+    What a crashed predecessor left is removed first. The lock is released at the end."""
+    lock.sign(os.getpid())
     made: list[Path] = []
     try:
+        if crashed(paths):
+            log.warning("the last supervisor did not end in good order; removing what it left")
+            asyncio.run(_clean(paths, settings))
         if not settings.simulated:
             made = enter_private_namespace()
         asyncio.run(_run(paths, settings))
-        if not settings.simulated:
-            from wherry.cluster.sweep import sweep
-
-            sweep(paths, settings)
+        asyncio.run(_clean(paths, settings))
     finally:
         for path in made:
             _remove_if_empty(path)
         lock.release()
+
+
+async def _clean(paths: Paths, settings: ClusterSettings) -> None:
+    await end_processes(paths)
+    if not settings.simulated:
+        from wherry.cluster.sweep import sweep
+
+        sweep(paths, settings)
+    clear_run(paths)
 
 
 async def _run(paths: Paths, settings: ClusterSettings) -> None:
@@ -55,6 +66,7 @@ async def _run(paths: Paths, settings: ClusterSettings) -> None:
 
 async def _stop_pods(paths: Paths, settings: ClusterSettings) -> None:
     from wherry.cluster.sweep import stop_pods
+    from wherry.cri.types import RuntimeFault
 
     try:
         async with asyncio.timeout(20):

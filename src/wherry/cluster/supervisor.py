@@ -1,8 +1,7 @@
 """Starts a cluster's processes in order of need, restarts what dies, stops them in reverse.
 
-One supervisor a cluster, kept single by a lock on `run/lock` that the kernel releases with the
-process. Every change of state is written whole to `run/status.json`, which is all that other
-commands read. Each service is one task; the supervisor owns them all and ends when they have.
+One supervisor a cluster, kept single by its lock; every change of state is written for other commands
+to read (`state.py`). Each service is one task; the supervisor owns them all and ends when they have.
 
 A service that dies is back at once the first time, later after a pause that grows to ten seconds and
 shrinks again when it has stayed up. Services die with the supervisor (PR_SET_PDEATHSIG); running
@@ -14,20 +13,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import fcntl
+import functools
 import logging
 import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from wherry.clock import Clock
 from wherry.cluster.logs import open_log, rotate
 from wherry.cluster.notify import ReadySocket
 from wherry.cluster.service import Service, ServiceStatus, SupervisorStatus
 from wherry.cluster.settings import Paths
+from wherry.cluster.state import write_status
 
 log = logging.getLogger("wherry.cluster")
 
@@ -39,51 +37,14 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class AlreadyRunning(Exception):
-    """Another supervisor holds the cluster's lock."""
-
-
-class Lock:
-    """`run/lock`, held as long as the object (and the process) lives."""
-
-    def __init__(self, paths: Paths) -> None:
-        paths.run.mkdir(parents=True, exist_ok=True)
-        self._file = (paths.run / "lock").open("a")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._file.close()
-            raise AlreadyRunning(str(paths.root)) from error
-
-    def release(self) -> None:
-        self._file.close()
-
-
-def is_running(paths: Paths) -> bool:
-    """Whether a supervisor lives. Asks the lock, so a reused pid cannot deceive."""
-    if not (paths.run / "lock").exists():
-        return False
-    try:
-        Lock(paths).release()
-    except AlreadyRunning:
-        return True
-    return False
-
-
-def read_status(paths: Paths) -> SupervisorStatus | None:
-    """The last state written, None before the first."""
-    try:
-        return msgspec.json.decode((paths.run / "status.json").read_bytes(), type=SupervisorStatus)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None
-
-
 class Supervisor:
     def __init__(self, paths: Paths, services: Sequence[Service], clock: Clock) -> None:
         self._paths = paths
         self._services = {service.name: service for service in services}
         self._clock = clock
         self._status = {name: ServiceStatus(name) for name in self._services}
+        # Short names: a socket's path is 107 bytes at most.
+        self._sockets = {name: paths.run / f"{n}.notify" for n, name in enumerate(self._services)}
         self._ready = {name: asyncio.Event() for name in self._services}
         self._halt = {name: asyncio.Event() for name in self._services}
         self._stopping = asyncio.Event()
@@ -139,7 +100,7 @@ class Supervisor:
 
     async def _run_once(self, service: Service, halt: asyncio.Event) -> None:
         """Starts it, says when it is ready, and returns when it has ended."""
-        socket = ReadySocket(self._paths.run / f"{service.name}.notify")
+        socket = ReadySocket(self._sockets[service.name])
         try:
             process = await self._spawn(service, socket.path)
         except OSError as error:
@@ -183,7 +144,7 @@ class Supervisor:
                 stderr=out,
                 env={**os.environ, **service.environment, "NOTIFY_SOCKET": str(notify)},
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                preexec_fn=functools.partial(die_with_parent, os.getpid()),
             )
 
     async def _end(self, service: Service, process: asyncio.subprocess.Process, ended: asyncio.Event) -> None:
@@ -208,9 +169,7 @@ class Supervisor:
 
     def _write(self) -> None:
         status = SupervisorStatus(os.getpid(), self._stopping.is_set(), list(self._status.values()))
-        fresh = self._paths.run / "status.json.new"
-        fresh.write_bytes(msgspec.json.encode(status))
-        fresh.replace(self._paths.run / "status.json")
+        write_status(self._paths, status)
 
 
 async def _set_at_end(process: asyncio.subprocess.Process, ended: asyncio.Event) -> None:
@@ -229,6 +188,8 @@ async def _either(*events: asyncio.Event) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def die_with_parent() -> None:
-    """In the child, before exec: SIGTERM when the supervisor dies."""
+def die_with_parent(parent: int) -> None:
+    """In the child, before exec: SIGTERM when the supervisor dies, or has died just now."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)

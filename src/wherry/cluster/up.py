@@ -1,8 +1,9 @@
 """`wherry up` and `wherry down` as steps, apart from how they are shown.
 
-`up` is idempotent: on a running cluster it only waits and refreshes the kubeconfig. Each step is
-reported as it ends, with how long it took; a step that fails raises `StartFailed` with what to look
-at.
+`up` is idempotent: on a running cluster it only looks whether all is well and refreshes the
+kubeconfig. Each step is reported as it ends, with how long it took. It believes nothing that may be
+left of an earlier run: components by the state that the living supervisor wrote, nodes by heartbeats
+newer than the start.
 """
 
 from __future__ import annotations
@@ -14,36 +15,33 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wherry.api.errors import ApiError
-from wherry.api.scheme import resource
 from wherry.client.connect import client_from_kubeconfig
 from wherry.client.rest import Client
 from wherry.clock import Clock
-from wherry.cluster import addons, runtime, userconfig
-from wherry.cluster.credentials import ensure_credentials
-from wherry.cluster.dnsprobe import resolve
+from wherry.cluster import addons, userconfig
 from wherry.cluster.logs import open_log, tail
+from wherry.cluster.nodes import ready_nodes
+from wherry.cluster.remains import clear_run, end_processes, processes
+from wherry.cluster.service import ServiceStatus
+from wherry.cluster.services import NODE_AGENTS, services
 from wherry.cluster.settings import ClusterSettings, Paths, forget, save
-from wherry.cluster.supervisor import is_running, read_status
+from wherry.cluster.state import (
+    AlreadyRunning,
+    Lock,
+    crashed,
+    is_running,
+    live_status,
+    supervisor_pid,
+)
+from wherry.cluster.steps import NotReadyInTime, Report, StartFailed, Step
 
 _POLL = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    text: str
-    seconds: float
-
-
-Report = Callable[[Step], None]
-
-
-class StartFailed(Exception):
-    """The cluster did not come up; the text says where to look."""
+_SHORTEST_WAIT = 30.0
+_NEEDED_FIRST = ("containerd", "kube-apiserver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,8 @@ class UpOptions:
 
 
 @contextlib.contextmanager
-def _timed(report: Report, text: str) -> Iterator[None]:
+def timed(report: Report, text: str) -> Iterator[None]:
+    """Reports a step that ended well, with how long it took."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     yield
@@ -66,39 +65,71 @@ def _timed(report: Report, text: str) -> Iterator[None]:
 async def up(
     paths: Paths, settings: ClusterSettings, clock: Clock, options: UpOptions, report: Report
 ) -> Path:
-    """Brings the cluster up and returns the kubeconfig file that its context is in."""
-    with _timed(report, "Certificates and kubeconfigs"):
-        save(paths, settings)
-        ensure_credentials(paths, settings, clock)
-        if not settings.simulated:
-            runtime.prepare(paths, settings)
+    """Brings the cluster up and returns the kubeconfig file that its context is in. What does not come
+    up is stopped again; what is only late goes on."""
+    launched = False
     if not is_running(paths):
-        start_supervisor(paths)
-    deadline = asyncio.get_running_loop().time() + max(options.wait, 30.0)
-    needed = ["kube-apiserver"] if settings.simulated else ["containerd", "kube-apiserver"]
-    for name in needed:
-        with _timed(report, f"{name} ready"):
-            await _service_ready(paths, name, deadline)
-            if name == "containerd":
-                await runtime.import_pause_image(paths)
-    async with _admin(paths) as client:
-        with _timed(report, "Add-ons"):
-            await addons.apply(client, settings)
-        if options.wait:
-            await _wait(client, settings, deadline, report)
+        with timed(report, "Certificates and kubeconfigs"):
+            _prepare(paths, settings, clock)
+        launched = start_supervisor(paths)
+    try:
+        await _until_ready(paths, settings, options, report)
+    except NotReadyInTime:
+        raise
+    except StartFailed:
+        if launched:
+            await stop_supervisor(paths)
+        raise
     content = _admin_config(paths)
     return userconfig.merge(content, switch=not options.keep_context)
 
 
-async def _wait(client: Client, settings: ClusterSettings, deadline: float, report: Report) -> None:
+def _prepare(paths: Paths, settings: ClusterSettings, clock: Clock) -> None:
+    from wherry.cluster.credentials import ensure_credentials
+
+    save(paths, settings)
+    ensure_credentials(paths, settings, clock)
+    if not settings.simulated:
+        from wherry.cluster import runtime
+
+        runtime.prepare(paths, settings)
+
+
+async def _until_ready(
+    paths: Paths,
+    settings: ClusterSettings,
+    options: UpOptions,
+    report: Report,
+) -> None:
+    deadline = asyncio.get_running_loop().time() + (options.wait or _SHORTEST_WAIT)
+    names = [service.name for service in services(paths, settings)]
+    first = [name for name in names if name in _NEEDED_FIRST]
+    for name in first:
+        await _services_ready(paths, [name], deadline, report)
+        if name == "containerd":
+            from wherry.cluster import runtime
+
+            await runtime.import_pause_image(paths)
+    async with _admin(paths) as client:
+        await addons.apply(client, settings)
+        if options.wait:
+            rest = [name for name in names if name not in first]
+            await _services_ready(paths, rest, deadline, report)
+            await _wait(paths, client, settings, deadline, report)
+
+
+async def _wait(
+    paths: Paths, client: Client, settings: ClusterSettings, deadline: float, report: Report
+) -> None:
     if settings.simulated:
-        with _timed(report, f"{settings.nodes} simulated node{'s' * (settings.nodes > 1)} Ready"):
-            await _nodes_ready(client, settings.nodes, deadline)
-        return
-    with _timed(report, f"Node {settings.node_name} Ready"):
-        await _nodes_ready(client, 1, deadline)
-    with _timed(report, f"DNS answers at {settings.dns_ip}"):
-        await _dns_answers(settings, deadline)
+        text = f"{settings.nodes} simulated node{'s' * (settings.nodes > 1)} Ready"
+    else:
+        text = f"Node {settings.node_name} Ready"
+    with timed(report, text):
+        await _nodes_ready(paths, client, settings.nodes, deadline)
+    if not settings.simulated:
+        with timed(report, f"DNS answers at {settings.dns_ip}"):
+            await _dns_answers(settings, deadline)
 
 
 @contextlib.asynccontextmanager
@@ -117,55 +148,87 @@ def _admin_config(paths: Paths) -> dict[str, object]:
     return loaded
 
 
-def start_supervisor(paths: Paths) -> None:
-    """In the background, in a session of its own: it outlives this command and its terminal."""
-    paths.run.mkdir(parents=True, exist_ok=True)
-    (paths.run / "status.json").unlink(missing_ok=True)
-    with open_log(paths.logs / "supervisor.log") as out:
-        subprocess.Popen(
-            [sys.executable, "-m", "wherry", "supervise", "--data-dir", str(paths.root)],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
+def start_supervisor(paths: Paths) -> bool:
+    """In the background, in a session of its own: it outlives this command and its terminal. False
+    when somebody else has started it just now."""
+    try:
+        lock = Lock(paths)
+    except AlreadyRunning:
+        return False
+    try:
+        with open_log(paths.logs / "supervisor.log") as out:
+            words = ["supervise", "--data-dir", str(paths.root), "--lock-fd", str(lock.fileno())]
+            process = subprocess.Popen(
+                [sys.executable, "-m", "wherry", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd="/",
+                start_new_session=True,
+                pass_fds=(lock.fileno(),),
+            )
+        lock.sign(process.pid)
+    finally:
+        lock.release()
+    return True
 
 
-async def _service_ready(paths: Paths, name: str, deadline: float) -> None:
+async def _services_ready(
+    paths: Paths,
+    names: list[str],
+    deadline: float,
+    report: Report,
+) -> None:
+    """Each is reported when it is ready, with the time that it took from its own start."""
+    pending = list(names)
     while True:
-        status = read_status(paths)
-        service = status.service(name) if status else None
-        if service is not None and service.state == "ready":
+        status = live_status(paths)
+        for name in list(pending):
+            service = status.service(name) if status else None
+            if service is not None and service.state == "ready":
+                pending.remove(name)
+                report(Step(f"{name} ready", service.ready_seconds))
+            elif service is not None and _hopeless(service):
+                raise StartFailed(_failure(paths, name, "does not start"))
+        if not pending:
             return
-        if service is not None and service.restarts >= 3:
-            raise StartFailed(_failure(paths, name, "does not start"))
+        if not is_running(paths):
+            raise StartFailed(_failure(paths, "supervisor", "has ended"))
         if asyncio.get_running_loop().time() > deadline:
-            raise StartFailed(_failure(paths, name if service else "supervisor", "is not ready in time"))
+            late = pending[0] if status else "supervisor"
+            raise NotReadyInTime(_failure(paths, late, "is not ready in time"))
         await asyncio.sleep(_POLL)
+
+
+def _hopeless(service: ServiceStatus) -> bool:
+    return service.state == "failed" and service.restarts >= 3
 
 
 def _failure(paths: Paths, name: str, what: str) -> str:
     file = paths.logs / f"{name}.log"
-    last = tail(file, 3).decode(errors="replace").strip() if file.exists() else ""
+    last = tail(file, 3).decode(errors="replace").rstrip() if file.exists() else ""
     return f"{name} {what}; the end of {file}:\n{last}"
 
 
-async def _nodes_ready(client: Client, count: int, deadline: float) -> None:
+async def _nodes_ready(paths: Paths, client: Client, count: int, deadline: float) -> None:
+    """Of heartbeats only those count that are newer than the start of whoever sends them."""
+    status = live_status(paths)
+    since = max((s.started for s in status.services if s.name in NODE_AGENTS), default=0.0) if status else 0.0
     ready = 0
     while asyncio.get_running_loop().time() < deadline:
-        with contextlib.suppress(ApiError, OSError):
-            nodes = (await client.list(resource("nodes"), resource_version="0")).items
-            ready = sum(
-                any(c.type == "Ready" and c.status == "True" for c in n.status.conditions) for n in nodes
-            )
-            if ready >= count:
-                return
-        await asyncio.sleep(_POLL if count == 1 else 0.1)
-    raise StartFailed(f"{ready} of {count} nodes are Ready; see: wherry status, wherry logs kubelet")
+        ready = await ready_nodes(client, since)
+        if ready >= count:
+            return
+        await asyncio.sleep(_POLL + count / 2000)
+    raise NotReadyInTime(
+        f"{ready} of {count} nodes are Ready so far; the cluster goes on. See: wherry status, wherry logs"
+    )
 
 
 async def _dns_answers(settings: ClusterSettings, deadline: float) -> None:
     """Asks the Service's address, so that kube-proxy's rules are proven too."""
+    from wherry.cluster.dnsprobe import resolve
+
     name = "kubernetes.default.svc.cluster.local"
     while asyncio.get_running_loop().time() < deadline:
         try:
@@ -173,7 +236,7 @@ async def _dns_answers(settings: ClusterSettings, deadline: float) -> None:
                 return
         except (OSError, TimeoutError):
             await asyncio.sleep(_POLL)
-    raise StartFailed(
+    raise NotReadyInTime(
         f"DNS at {settings.dns_ip} does not answer; see: wherry logs dns, wherry logs kube-proxy"
     )
 
@@ -181,29 +244,37 @@ async def _dns_answers(settings: ClusterSettings, deadline: float) -> None:
 async def down(paths: Paths, settings: ClusterSettings, report: Report) -> list[str]:
     """Stops everything and keeps the data. Returns what could not be removed (nothing, usually).
     The context leaves the kubeconfig and the former one is current again."""
-    from wherry.cluster.sweep import leftovers, sweep
-
     if is_running(paths):
-        with _timed(report, "Components and pods stopped"):
+        with timed(report, "Components stopped" if settings.simulated else "Components and pods stopped"):
             await stop_supervisor(paths)
+    elif crashed(paths):
+        with timed(report, "Leftovers of a crash removed"):
+            await end_processes(paths)
+            clear_run(paths)
+    left = [f"process {pid}" for pid in processes(paths)]
     if not settings.simulated:
-        with _timed(report, "Network, mounts and cgroups removed"):
+        from wherry.cluster.sweep import leftovers, sweep
+
+        with timed(report, "Network, mounts and cgroups removed"):
             sweep(paths, settings)
+        left += leftovers(paths, settings)
     userconfig.remove(settings.context)
-    return [] if settings.simulated else leftovers(paths, settings)
+    return left
 
 
 async def stop_supervisor(paths: Paths, seconds: float = 60.0) -> None:
-    status = read_status(paths)
-    if status is None:
+    """Returns when its process has ended."""
+    while (pid := supervisor_pid(paths)) == 0:
+        await asyncio.sleep(_POLL)
+    if pid is None:
         return
     with contextlib.suppress(ProcessLookupError):
-        os.kill(status.pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM)
     deadline = asyncio.get_running_loop().time() + seconds
-    while is_running(paths) or _alive(status.pid):
+    while _alive(pid):
         if asyncio.get_running_loop().time() > deadline:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(status.pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
             deadline += seconds
         await asyncio.sleep(_POLL)
 
@@ -220,7 +291,7 @@ def _alive(pid: int) -> bool:
 async def delete(paths: Paths, settings: ClusterSettings, report: Report) -> list[str]:
     """`down`, and the data too."""
     left = await down(paths, settings, report)
-    with _timed(report, "Data removed"):
+    with timed(report, "Data removed"):
         shutil.rmtree(paths.root, ignore_errors=True)
         forget(settings.name)
     return left

@@ -73,12 +73,21 @@ def remove(name: str) -> str | None:
             config[section] = [e for e in config.get(section) or [] if e.get("name") != gone[section]]
         if config.get("current-context") == name:
             config["current-context"] = former if _context(config, former) else ""
+        _hand_on(config, name, former)
         _write(target, config)
         return str(config.get("current-context", ""))
 
 
 def _context(config: dict[str, Any], name: str) -> dict[str, Any]:
     return next((e for e in config.get("contexts") or [] if e.get("name") == name), {})
+
+
+def _hand_on(config: dict[str, Any], gone: str, former: str) -> None:
+    """Contexts that would come back to the one that is gone come back to the one before it."""
+    for entry in config["contexts"]:
+        for extension in entry.get("extensions") or []:
+            if extension.get("name") == _FORMER and _former(entry) == gone:
+                extension["extension"] = {"context": former}
 
 
 def _former(entry: dict[str, Any]) -> str:

@@ -129,7 +129,10 @@ class GrpcRuntime:
     async def _containerd_events(self) -> AsyncIterator[Event]:
         stream = self._channel.unary_stream(SUBSCRIBE, request_serializer=None, response_deserializer=None)
         async for message in stream(subscribe_request(), metadata=NAMESPACE):
-            event = decode(message)
+            try:
+                event = decode(message)
+            except ValueError:
+                event = Event("lost")
             if event is not None:
                 yield event
 

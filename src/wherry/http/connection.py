@@ -69,8 +69,9 @@ class Connection(asyncio.Protocol):
             self.peer.certificate = tls.getpeercert(True)
 
     def data_received(self, data: bytes) -> None:
-        self._touched = self._loop.time()
         reader = self._reader
+        if not reader.in_head:
+            self._touched = self._loop.time()
         reader.feed(data)
         if reader.wants_continue and not self._busy and reader.refusal is None:
             reader.wants_continue = False

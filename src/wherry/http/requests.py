@@ -9,6 +9,7 @@ stops the parsing; what came after its head waits in `rest` for whoever takes th
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _NAMES: dict[bytes, str] = {}
 _SEPARATORS = {"impersonate-group": "\n", "cookie": "; "}
 """How repeated headers are joined where ", " won't do; group names may hold commas but no line end."""
 
+_FIELD_ENDS = len(": \r\n")
+_BAD_ESCAPE = re.compile(rb"%(?![0-9a-fA-F]{2})")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -34,7 +38,7 @@ class Limits:
     connections: int = 10_000
     idle: float = 90.0
     receive: float = 32.0
-    """Seconds a request may stand half received without a byte coming."""
+    """Seconds for a whole head to come, and for which a body may stop coming."""
 
 
 @dataclass(slots=True)
@@ -64,11 +68,18 @@ class RequestReader:
     def _new_message(self) -> None:
         self._url = b""
         self._headers: dict[str, str] = {}
+        self._repeated: dict[str, list[str]] = {}
         self._raw_headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._body_size = 0
         self._in_head = True
         self._head_size = 0
+        self._fields_size = 0
+
+    @property
+    def in_head(self) -> bool:
+        """A request's head has begun to come and is not complete."""
+        return self._in_head and self._head_size > 0
 
     @property
     def halfway(self) -> bool:
@@ -91,7 +102,7 @@ class RequestReader:
         if self._in_head and not self.upgrading:
             self._head_size += len(data)
             if self._head_size > self._limits.head:
-                self._refuse(ApiError("", "request header fields too large", code=431))
+                self._refuse_head()
 
     def resume(self) -> None:
         """Nobody took the connection that asked for an upgrade: HTTP goes on."""
@@ -109,30 +120,56 @@ class RequestReader:
     def _refuse_body(self) -> None:
         self._refuse(too_large(f"Request entity too large: limit is {self._limits.body}"))
 
+    def _refuse_head(self) -> None:
+        self._refuse(ApiError("", "request header fields too large", code=431))
+
     # --- llhttp's callbacks
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields_size += len(name) + len(value) + _FIELD_ENDS
+        if self._fields_size > self._limits.head:
+            self._refuse_head()
+        if self.refusal is not None or not self._in_head:
+            return  # What comes after a chunked body says nothing about the request.
         key = _NAMES.get(name)
         if key is None:
             key = name.decode("latin-1").lower()
             if len(_NAMES) < 512 and len(name) < 64:
                 _NAMES[name] = key
-        text = value.decode("latin-1")
         if key in self._headers:
-            text = self._headers[key] + _SEPARATORS.get(key, ", ") + text
-        self._headers[key] = text
+            self._repeated.setdefault(key, [self._headers[key]]).append(value.decode("latin-1"))
+        else:
+            self._headers[key] = value.decode("latin-1")
         self._raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         headers = self._headers
-        if "content-length" in headers and int(headers["content-length"]) > self._limits.body:
+        for key, values in self._repeated.items():
+            headers[key] = _SEPARATORS.get(key, ", ").join(values)
+        problem = self._head_problem()
+        if problem is not None:
+            self._refuse(problem)
+        elif "content-length" in headers and int(headers["content-length"]) > self._limits.body:
             self._refuse_body()
         elif "expect" in headers and headers["expect"].lower() == "100-continue":
             self.wants_continue = True
+
+    def _head_problem(self) -> ApiError | None:
+        """What Go's server refuses before anyone looks at the request, and llhttp lets pass."""
+        headers, version = self._headers, self._parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            return ApiError("", f"HTTP Version Not Supported: {version}", code=505)
+        if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+            return ApiError("", "Unsupported transfer encoding", code=501)
+        if "host" in self._repeated:
+            return bad_request("too many Host headers")
+        if b"%" in self._url and _BAD_ESCAPE.search(self._url.partition(b"?")[0]):
+            return bad_request("invalid URL escape")
+        return None
 
     def on_body(self, body: bytes) -> None:
         if self.refusal is not None:

@@ -25,13 +25,16 @@ from wherry.client.rest import Client
 from wherry.client.workqueue import WorkQueue
 from wherry.component import Env
 from wherry.cri.runtime import Runtime
-from wherry.cri.types import RuntimeInfo
+from wherry.cri.types import ContainerStatus, RuntimeInfo
+from wherry.kubelet.admission import NodeOffer, Refusal, refusal
 from wherry.kubelet.backoff import Backoff
 from wherry.kubelet.deps import PARALLEL_STARTS, Deps
+from wherry.kubelet.imagegc import ImageCollector
 from wherry.kubelet.images import ImagePuller
+from wherry.kubelet.logrotate import LogRotator
 from wherry.kubelet.machine.disk import Disk
 from wherry.kubelet.machine.dns import DnsSettings
-from wherry.kubelet.machine.facts import read_machine
+from wherry.kubelet.machine.facts import disk_usage, read_machine
 from wherry.kubelet.machine.hooks import LinuxHooks
 from wherry.kubelet.machine.host import Folders, LinuxHost, NodeFacts
 from wherry.kubelet.machine.inotify import FileWatcher
@@ -97,6 +100,7 @@ class Kubelet:
             if static is not None:
                 await static.scan(runner.update, runner.remove)
             await self._reporter.start()
+            self._reporter.event("Normal", "Starting", "Starting kubelet.")
             group.create_task(self._reporter.run())
             await services.wait_synced()
             pods = self._factory.informer(PODS, field_selector=f"spec.nodeName={self._node.node_name}")
@@ -107,6 +111,8 @@ class Kubelet:
                 group.create_task(static.run(runner.update, runner.remove))
             group.create_task(self._node.run())
             group.create_task(self._refresh(runner))
+            group.create_task(self._rotator(runner, disk).run())
+            group.create_task(self._collector(disk).run())
             ready()
 
     def _static(self, disk: Disk, watcher: FileWatcher) -> StaticPods | None:
@@ -140,7 +146,14 @@ class Kubelet:
             backoff=Backoff(),
             starts=asyncio.Semaphore(PARALLEL_STARTS),
         )
-        return PodRunner(deps)
+        return PodRunner(deps, admit=self._admit)
+
+    def _admit(self, pod: Any, others: list[Any]) -> Refusal | None:
+        shape = self._node.shape()
+        node = self._reporter.node
+        labels = node.metadata.labels if node is not None else shape.labels
+        unsafe = self._settings.allowed_unsafe_sysctls
+        return refusal(pod, others, NodeOffer(shape.allocatable, labels, shape.name, unsafe))
 
     def _host(self, info: RuntimeInfo, disk: Disk, services: Informer) -> LinuxHost:
         settings, node = self._settings, self._node
@@ -182,6 +195,23 @@ class Kubelet:
         gatekeeper = Gatekeeper(self._client, settings.server, name)
         names = (name, *self._node.addresses)
         return listening(settings.server, api, gatekeeper, clock, disk, names)
+
+    def _rotator(self, runner: PodRunner, disk: Disk) -> LogRotator:
+        def running() -> list[ContainerStatus]:
+            return [run for worker in runner.workers.values() for run in worker.view.running()]
+
+        size, files = self._settings.log_max_size, self._settings.log_max_files
+        return LogRotator(self._runtime, self._env.clock, disk, running, max_size=size, max_files=files)
+
+    def _collector(self, disk: Disk) -> ImageCollector:
+        settings = self._settings
+        return ImageCollector(
+            self._runtime,
+            disk,
+            lambda: disk_usage(settings.root),
+            high=settings.image_gc_high,
+            low=settings.image_gc_low,
+        )
 
     async def _refresh(self, runner: PodRunner) -> None:
         """Brings the contents of volumes up to date now and then."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from wherry.cri.types import ContainerConfig, ContainerStatus, SandboxConfig
 from wherry.kubelet.podspec import Kind
 
@@ -21,6 +23,15 @@ class SetupError(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+class ContainerStart(msgspec.Struct, frozen=True):
+    """One run of a container. `target` is the container whose processes an ephemeral one shall see."""
+
+    kind: Kind
+    container: Any
+    attempt: int
+    target: str = ""
 
 
 class Host(Protocol):
@@ -39,7 +50,7 @@ class Host(Protocol):
     async def sandbox_config(self, pod: Any, attempt: int) -> SandboxConfig: ...
 
     async def container_config(
-        self, pod: Any, kind: Kind, container: Any, attempt: int, image: str, ips: Sequence[str]
+        self, pod: Any, start: ContainerStart, image: str, ips: Sequence[str]
     ) -> ContainerConfig:
         """SetupError CreateContainerConfigError when the pod asks for what isn't there."""
 

@@ -15,7 +15,7 @@ from wherry.cri.types import RuntimeFault, SandboxConfig
 from wherry.kubelet.actions import Start
 from wherry.kubelet.backoff import go_duration
 from wherry.kubelet.deps import Deps
-from wherry.kubelet.host import SetupError
+from wherry.kubelet.host import ContainerStart, SetupError
 from wherry.kubelet.podspec import full_name
 from wherry.kubelet.view import PodView
 
@@ -111,7 +111,8 @@ class Launcher:
         assert view.sandbox is not None
         sandbox = await deps.host.sandbox_config(pod, view.sandbox.attempt)
         image = await self._image(pod, start, sandbox, slot)
-        config = await deps.host.container_config(pod, start.kind, container, start.attempt, image, view.ips)
+        wanted = ContainerStart(start.kind, container, start.attempt, _target(start, view))
+        config = await deps.host.container_config(pod, wanted, image, view.ips)
         try:
             container_id = await deps.runtime.create_container(view.sandbox.id, config, sandbox)
         except RuntimeFault as fault:
@@ -160,6 +161,17 @@ class Launcher:
         self._deps.container_event(pod, start.kind, container.name, "Normal", "Killing", message)
         await self._deps.runtime.stop_container(container_id, 2)
         return 0.0
+
+
+def _target(start: Start, view: PodView) -> str:
+    """The id of the container an ephemeral one was started for."""
+    name = start.container.targetContainerName if start.kind == "ephemeral" else ""
+    if not name:
+        return ""
+    run = view.latest(name)
+    if run is None or run.state != "running":
+        raise SetupError("CreateContainerConfigError", f'unable to find target container "{name}"')
+    return run.id
 
 
 def _has_post_start(container: Any) -> bool:

@@ -151,11 +151,11 @@ def _conditions(health: Health) -> list[tuple[str, str, str, str]]:
 
 def image_list(images: Sequence[Any]) -> list[Obj]:
     """The largest images with their names, as many as a Node may list."""
-    ordered = sorted(images, key=lambda image: (-image.size, image.id))
+    named = (image for image in images if image.digests or image.tags)
+    ordered = sorted(named, key=lambda image: (-image.size, image.id))
     return [
         {"names": [*image.digests, *image.tags][:MAX_IMAGE_NAMES], "sizeBytes": image.size}
         for image in ordered[:MAX_IMAGES]
-        if image.digests or image.tags
     ]
 
 

@@ -9,21 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from wherry.cri.types import RuntimeFault, Snapshot
+from wherry.kubelet.admission import Refusal
 from wherry.kubelet.deps import Deps
 from wherry.kubelet.host import SetupError
 from wherry.kubelet.pleg import RELIST, Pleg
-from wherry.kubelet.podspec import full_name
+from wherry.kubelet.podspec import full_name, is_terminal
 from wherry.kubelet.worker import PodWorker
 
 log = logging.getLogger("wherry.kubelet")
 
 
+Admit = Callable[[Any, list[Any]], Refusal | None]
+
+
 class PodRunner:
-    def __init__(self, deps: Deps, *, relist: float | None = RELIST) -> None:
+    def __init__(
+        self, deps: Deps, *, relist: float | None = RELIST, admit: Admit = lambda pod, others: None
+    ) -> None:
+        """`admit` says why a new pod can't run here, given those that do."""
         self.deps = deps
+        self._admit = admit
         self.workers: dict[str, PodWorker] = {}
         self.pleg = Pleg(deps.runtime, self._exited, self._changed, relist=relist)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -44,7 +53,13 @@ class PodRunner:
             worker.update(pod)
             self.deps.writer.observe(uid, pod)
             return
-        worker = self.workers[uid] = PodWorker(self.deps, pod, adopt=adopt or uid in self._known)
+        adopt = adopt or uid in self._known
+        worker = PodWorker(self.deps, pod, adopt=adopt)
+        if not adopt and pod.metadata.deletionTimestamp is None and not is_terminal(pod):
+            refused = self._admit(pod, [w.pod for w in self.workers.values() if w.state != "stopped"])
+            if refused is not None:
+                worker.fail(*refused.status)
+        self.workers[uid] = worker
         self._tasks[uid] = asyncio.create_task(self._run(worker), name=f"pod {pod.metadata.name}")
 
     def remove(self, uid: str) -> None:

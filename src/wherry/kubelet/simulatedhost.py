@@ -27,6 +27,7 @@ from wherry.cri.types import (
     SandboxConfig,
     Security,
 )
+from wherry.kubelet.host import ContainerStart
 from wherry.kubelet.podspec import Kind, host_network, is_sidecar
 from wherry.kubelet.probes import Outcome
 
@@ -122,15 +123,16 @@ class SimulatedHost:
         )
 
     async def container_config(
-        self, pod: Any, kind: Kind, container: Any, attempt: int, image: str, ips: Sequence[str]
+        self, pod: Any, start: ContainerStart, image: str, ips: Sequence[str]
     ) -> ContainerConfig:
+        container = start.container
         return ContainerConfig(
             name=container.name,
             image=image,
             user_image=container.image or "",
-            attempt=attempt,
+            attempt=start.attempt,
             labels={POD_UID: pod.metadata.uid, CONTAINER_NAME: container.name},
-            annotations=_behaviour(pod, kind, container),
+            annotations=_behaviour(pod, start.kind, container),
         )
 
     async def termination_message(self, pod: Any, container: Any, run: ContainerStatus) -> str:

@@ -121,6 +121,7 @@ class StaticPods:
         self._watcher = watcher
         self.pods: dict[str, Any] = {}
         self.mirrors: dict[tuple[str, str], Any] = {}
+        self._wake: Callable[[], None] = lambda: None
 
     async def scan(self, update: Update, remove: Remove) -> None:
         """Looks at the folder once."""
@@ -136,6 +137,7 @@ class StaticPods:
 
     async def run(self, update: Update, remove: Remove) -> None:
         async with self._watcher.watch(self._folder) as changed:
+            self._wake = changed.set
             while True:
                 await changed.wait(RESCAN)
                 await self.scan(update, remove)
@@ -153,6 +155,7 @@ class StaticPods:
         key = (mirror.metadata.namespace, mirror.metadata.name)
         if change == "deleted":
             self.mirrors.pop(key, None)
+            self._wake()
         else:
             self.mirrors[key] = mirror
 

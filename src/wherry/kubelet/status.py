@@ -128,7 +128,8 @@ def _add_run(
     if run.state == "running":
         status["state"] = {"running": {"startedAt": rfc3339(run.started_at)}}
         status["started"] = run.id in facts.started
-        status["ready"] = run.id in facts.ready and status["started"]
+        lasting = kind != "init" or is_sidecar(container)
+        status["ready"] = lasting and status["started"] and run.id in facts.ready
     elif run.state == "exited":
         again = not facts.finished and restarts_after(pod, kind, container, run.exit_code)
         if waiting is not None and again:

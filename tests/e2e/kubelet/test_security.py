@@ -7,7 +7,7 @@ import pytest
 from wherry.client.rest import Client
 
 from .machine import NODE, Machine, pod
-from .steps import create, delete, run, state, until
+from .steps import PODS, create, delete, finish, run, state, until
 from .test_volumes import say
 
 pytestmark = pytest.mark.root
@@ -95,5 +95,50 @@ def test_limits_reach_the_kernel(machine: Machine) -> None:
         assert 20_000 in [int((p / "cpu.cfs_quota_us").read_text()) for p in inner]
         assert len(inner) == 2  # the container and the sandbox
         await delete(client, "limits")
+
+    machine.run(body)
+
+
+def test_ephemeral_containers_see_their_target(machine: Machine) -> None:
+    debugger = {
+        "name": "debug",
+        "image": "busybox",
+        "imagePullPolicy": "IfNotPresent",
+        "targetContainerName": "c",
+        "command": ["sh", "-c", "tr '\\0' ' ' < /proc/1/cmdline > /dev/termination-log"],
+    }
+
+    async def body(client: Client) -> None:
+        found = await run(client, pod("debugged", "sleep", "1234"))
+        change = {"spec": {"ephemeralContainers": [debugger]}}
+        await client.patch(
+            PODS, "debugged", change, "default", kind="strategic", subresource="ephemeralcontainers"
+        )
+        found = await until(
+            client,
+            "debugged",
+            lambda p: (
+                bool(p.status.ephemeralContainerStatuses)
+                and p.status.ephemeralContainerStatuses[0].state.terminated is not None
+            ),
+        )
+        ended = found.status.ephemeralContainerStatuses[0].state.terminated
+        assert ended.message == "sleep 1234 "
+        await delete(client, "debugged")
+
+    machine.run(body)
+
+
+def test_pods_that_do_not_fit_are_refused(machine: Machine) -> None:
+    async def body(client: Client) -> None:
+        resources = {"requests": {"cpu": "1000"}}
+        found = await finish(client, pod("huge", "true", container={"resources": resources}))
+        assert (found.status.phase, found.status.reason) == ("Failed", "OutOfcpu")
+        assert found.status.message.startswith(
+            "Pod was rejected: Node didn't have enough resource: cpu, requested: 1000000, used: "
+        )
+        context = {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}
+        found = await finish(client, pod("sysctl", "true", securityContext=context))
+        assert found.status.reason == "SysctlForbidden"
 
     machine.run(body)

@@ -14,7 +14,8 @@ import pytest
 from wherry.clock import RealClock
 from wherry.cluster.service import Service, ServiceStatus
 from wherry.cluster.settings import Paths
-from wherry.cluster.supervisor import AlreadyRunning, Lock, Supervisor, is_running, read_status
+from wherry.cluster.state import AlreadyRunning, Lock, is_running, read_status
+from wherry.cluster.supervisor import Supervisor
 
 CHILD = """
 import os, signal, socket, sys, time

@@ -122,7 +122,7 @@ def test_bad_credentials() -> None:
     [
         ("GET /apis/apps/v9", 404, "NotFound"),
         ("GET /apis/apps/v1/foos", 404, "NotFound"),
-        ("GET /api/v1/watch", 500, "InternalError"),
+        ("GET /api/v1/watch", 400, "BadRequest"),
         ("PUT /api", 405, "MethodNotAllowed"),
         ("TRACE /api/v1/pods", 405, "MethodNotAllowed"),
         ("GET /api/v1/namespaces/default/pods/none", 404, "NotFound"),

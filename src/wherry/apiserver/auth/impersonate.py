@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
@@ -31,7 +32,11 @@ def impersonated(
     if not name:
         if not (groups or uid or extra):
             return user
-        raise errors.bad_request(f"requested groups {list(groups)} without impersonating a user name")
+        listed = "".join(f", {_quoted(group)}" for group in groups).removeprefix(", ")
+        raise errors.bad_request(
+            f'requested &user.DefaultInfo{{Name:"", UID:{_quoted(uid)}, Groups:[]string{{{listed}}}, '
+            "Extra:map[string][]string(nil)} without impersonating a user name"
+        )
     asked = [_asked(name)]
     asked += [_info("", "groups", group) for group in groups]
     if uid:
@@ -43,6 +48,10 @@ def impersonated(
         if not verdict.allowed:
             raise refusal(verdict)
     return User(name, _with_implied(name, groups), uid, extra)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _info(group: str, resource: str, name: str, subresource: str = "", namespace: str = "") -> RequestInfo:

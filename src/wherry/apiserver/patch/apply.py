@@ -19,11 +19,10 @@ from wherry.apiserver.patch.types import Type
 
 @dataclass(frozen=True, slots=True)
 class Manager:
-    """One entry of managedFields. `key` tells entries apart; `applied`: by apply, not by update."""
+    """One entry of managedFields. `key` tells entries apart."""
 
     key: str
     fields: FieldSet
-    applied: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def apply(
             last = manager.fields
         else:
             kept.append(manager)
-    everyone = [*kept, Manager(who, fields, True)]
+    everyone = [*kept, Manager(who, fields)]
     value = typedvalue.without_nulls(_pruned(merged, everyone, last, type_))
     changes = compare(live, value, type_)
     conflicts = _conflicts(kept, changes.touched)
@@ -71,7 +70,7 @@ def apply(
         raise Conflicts(conflicts)
     lost = fieldsets.union(changes.touched, changes.removed)
     settled = [replace(m, fields=fieldsets.difference(m.fields, lost)) for m in kept]
-    settled.append(Manager(who, fields, True))
+    settled.append(Manager(who, fields))
     return Applied(value, [m for m in settled if m.fields])
 
 
@@ -84,7 +83,7 @@ def _conflicts(managers: list[Manager], touched: FieldSet) -> list[Conflict]:
 
 
 def _pruned(merged: dict[str, Any], managers: list[Manager], last: FieldSet, type_: Type) -> dict[str, Any]:
-    """What this manager set last time and now does not, taken out, but not what another applier has,
+    """What this manager set last time and now does not, taken out, but not what another manager has,
     nor what was never its own."""
     if not last:
         return merged
@@ -94,8 +93,7 @@ def _pruned(merged: dict[str, Any], managers: list[Manager], last: FieldSet, typ
     all_merged = named(typedvalue.field_set(merged, type_), type_)
     owned: FieldSet = {}
     for manager in managers:
-        if manager.applied:
-            owned = fieldsets.union(owned, manager.fields)
+        owned = fieldsets.union(owned, manager.fields)
     left = named(typedvalue.field_set(pruned or {}, type_), type_)
     keep = fieldsets.union(left, named(owned, type_))
     pruned = typedvalue.remove(merged, fieldsets.difference(all_merged, keep), type_)

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
+import msgspec
+
 MAX_OPERATIONS = 10_000
-MAX_COPIED = 1000
-"""Elements that `copy` operations may add in all; each can double the document."""
+MAX_COPIED = 3 * 1024 * 1024
+"""Bytes that `copy` operations may add in all; each can double the document."""
 
 
 class PatchError(ValueError):
@@ -21,6 +24,11 @@ class PatchFormatError(PatchError):
     """The patch is not one at all."""
 
 
+class PatchTooLarge(PatchError):
+    """What it would make is too large."""
+
+
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _MISSING: Any = object()
 _KINDS = {dict: "object", list: "array", str: "string", int: "number", float: "number", bool: "bool"}
 
@@ -52,9 +60,13 @@ def apply(document: Any, operations: list[dict[str, Any]]) -> Any:
         run = _OPERATIONS.get(kind) if isinstance(kind, str) else None
         if run is None:
             raise PatchError(f"Unexpected kind: {kind if isinstance(kind, str) else 'unknown'}")
-        copied += kind == "copy"
-        if copied > MAX_COPIED:
-            raise PatchError("too many copy operations")
+        if kind == "copy":
+            copied += len(msgspec.json.encode(_get(document, _path(operation, "from"), "copy")))
+            if copied > MAX_COPIED:
+                raise PatchTooLarge(
+                    "Unable to complete the copy, the accumulated size increase of copy is "
+                    f"{copied}, exceeding the limit {MAX_COPIED}"
+                )
         document = run(document, operation)
     return document
 
@@ -99,7 +111,11 @@ def _step(here: Any, part: str) -> Any:
 def _index(part: str, size: int) -> int | None:
     """An array index, also counted from the end as upstream allows; None when it is none."""
     digits = part[1:] if part.startswith("-") else part
-    if not digits.isdigit() or len(digits) > 9 or (digits[0] == "0" and len(digits) > 1):
+    if (
+        not (digits.isascii() and digits.isdigit())
+        or len(digits) > 9
+        or (digits[0] == "0" and len(digits) > 1)
+    ):
         return None
     at = int(part)
     return at if at >= 0 else (at + size if at + size >= 0 else None)

@@ -66,7 +66,7 @@ def _type(node: Definition) -> Type:
     if reference is not None:
         target = schema.definition(reference)
         if "properties" in target:
-            return ATOMIC if node.get("x-kubernetes-map-type") == "atomic" else typed(reference)
+            return _struct(reference, node.get("x-kubernetes-map-type", ""))
         node = target
     kind = node.get("type")
     if kind == "array":
@@ -76,11 +76,23 @@ def _type(node: Definition) -> Type:
             return ATOMIC
         values = node.get("additionalProperties")
         if not values:
-            return UNTYPED
+            return ATOMIC
         made = Type("map")
         made.element = _type(values)
         return made
     return SCALAR if kind else UNTYPED
+
+
+def _struct(reference: str, form: str) -> Type:
+    """A field of a named type; the field may say otherwise than the type whether it is one value."""
+    if form == "atomic":
+        return ATOMIC
+    made = typed(reference)
+    if form == "granular" and made.form == "atomic":
+        granular = Type("struct", reference)
+        granular.fields = made.fields
+        return granular
+    return made
 
 
 def _list(node: Definition) -> Type:

@@ -32,7 +32,7 @@ async def apply(core: Core, call: Call) -> Outcome:
     """Applies the request's configuration; makes the object when it is not there."""
     served, info = call.served, call.info
     options = apply_options(call.query)
-    config = _configuration(call)
+    config = _configuration(core, call)
     await core.feed.current()
     key = served.relative(call.namespace, info.name)
     if served.cache.get(key) is None and not info.subresource:
@@ -67,28 +67,22 @@ async def _create(core: Core, call: Call, config: Obj, options: WriteOptions) ->
     return Outcome(body, warnings, created=True)
 
 
-def _configuration(call: Call) -> Obj:
+def _configuration(core: Core, call: Call) -> Obj:
     """The applied object, found to be of the kind and name the URL says."""
     served, body = call.served, call.request.body
     if len(body) > decoding.MAX_BODY:
         raise errors.too_large(f"Request entity too large: limit is {decoding.MAX_BODY}")
     try:
         value: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        value = yamlin.load(body)
+    except (ValueError, RecursionError):
+        value = _yaml(body)
+    if value is None:
+        value = {}
     if not isinstance(value, dict):
-        raise errors.bad_request("error decoding YAML: the document is not an object")
-    kind, version = value.get("kind", ""), value.get("apiVersion", "")
-    if not kind or not version:
-        group, _, short = str(version).rpartition("/")
-        raise errors.bad_request(f"invalid object type: {group}/{short}, Kind={kind}")
-    if (kind, version) != (served.resource.kind, served.resource.api_version):
-        if kind == served.resource.kind:
-            raise errors.bad_request(
-                f"incorrect version specified in apply patch. Specified patch version: {version}, expected: "
-                f"{served.resource.api_version}"
-            )
-        raise errors.bad_request(f"invalid object type: {version}, Kind={kind}")
+        what = strict.json_type(value)
+        why = f"json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
+        raise errors.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
+    _check_kind(core, call, value)
     if not isinstance(value.setdefault("metadata", {}), dict):
         raise errors.bad_request("metadata must be an object")
     if value["metadata"].get("managedFields") is not None:
@@ -97,18 +91,46 @@ def _configuration(call: Call) -> Obj:
     obj: Obj = checked
     if obj["metadata"].get("name"):
         check_identity(call, obj)
+    elif call.namespace and obj["metadata"].get("namespace", call.namespace) != call.namespace:
+        raise errors.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
     problem = found.mismatch
     if not problem and found.fields:
         names = [text.partition('"')[2].rstrip('"') for text in found.fields]
         problem = ", ".join(f".{name}: field not declared in schema" for name in names)
     if problem:
-        raise _cannot_type(call, problem)
+        raise _cannot_type(call, obj, problem)
     return obj
 
 
-def _cannot_type(call: Call, why: str) -> ApiError:
-    resource, info = call.served.resource, call.info
-    place = f"{call.namespace}/{info.name}"
+def _yaml(body: bytes) -> Any:
+    try:
+        return yamlin.load(body).value
+    except yamlin.YamlError as error:
+        text = f"error decoding YAML: error converting YAML to JSON: yaml: {error}"
+        raise errors.bad_request(text) from None
+
+
+def _check_kind(core: Core, call: Call, value: Obj) -> None:
+    resource = call.served.resource
+    kind, version = (
+        text if isinstance(text := value.get(key), str) else "" for key in ("kind", "apiVersion")
+    )
+    if (kind, version) == (resource.kind, resource.api_version):
+        return
+    group, _, short = version.rpartition("/")
+    if (kind, group) == (resource.kind, resource.group) and core.scheme.for_kind(version, kind):
+        raise errors.bad_request(
+            f"incorrect version specified in apply patch. Specified patch version: {version}, expected: "
+            f"{resource.api_version}"
+        )
+    raise errors.bad_request(f"invalid object type: {group}/{short}, Kind={kind}")
+
+
+def _cannot_type(call: Call, config: Obj, why: str) -> ApiError:
+    resource, metadata = call.served.resource, config["metadata"]
+    place = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
     of = f"{resource.group}/{resource.version}, Kind={resource.kind}"
     return errors.bad_request(f"failed to create typed patch object ({place}; {of}): {why}")
 
@@ -117,7 +139,7 @@ def _owned_fields(call: Call, config: Obj) -> FieldSet:
     try:
         fields = typedvalue.field_set(_body(config, call), ownership.type_of(call.served))
     except TypedError as error:
-        raise _cannot_type(call, str(error)) from None
+        raise _cannot_type(call, config, str(error)) from None
     return fields
 
 
@@ -157,7 +179,7 @@ def _applied(call: Call, live: Obj, config: Obj, options: WriteOptions, now: str
         text = json.dumps(config, separators=(",", ":")) + "\n"
         live["metadata"]["annotations"][_LAST_APPLIED] = text
     entries = {_key(entry): entry for entry in _entries(call, live, now)}
-    managers = [Manager(k, e["fieldsV1"], e["operation"] == "Apply") for k, e in entries.items()]
+    managers = [Manager(k, e["fieldsV1"]) for k, e in entries.items()]
     body, wanted = _body(live, call), _body(config, call)
     type_ = ownership.type_of(served)
     try:
@@ -173,7 +195,7 @@ def _applied(call: Call, live: Obj, config: Obj, options: WriteOptions, now: str
     except Conflicts as conflicts:
         raise _conflict(conflicts.found, entries) from None
     except TypedError as error:
-        raise _cannot_type(call, str(error)) from None
+        raise _cannot_type(call, config, str(error)) from None
     return _assembled(call, live, config, done, entries, who, now)
 
 

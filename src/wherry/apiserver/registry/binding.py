@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from wherry.api import errors
 from wherry.api.schema import Obj
 from wherry.apiserver.registry import decoding, writing
@@ -29,6 +31,9 @@ async def bind(core: Core, call: Call) -> Response:
         core.scheme,
         options.validation,
     )
+    if not call.info.name:  # POST to the bindings resource names its pod in the body alone
+        name = binding["metadata"].get("name", "")
+        call = dataclasses.replace(call, info=dataclasses.replace(call.info, name=name))
     check_names(call, binding, "Binding")
     _check_target(binding)
     attributes = call.attributes("CREATE", binding, None, options.dry_run)

@@ -138,9 +138,7 @@ def _loaded(text: str) -> Any:
 
 
 _CONVERSIONS = {
-    ("v1 Event", "events.k8s.io/v1 Event"): Conversion(
-        _event_from_core, _event_to_core, _EVENT_LABELS
-    ),
+    ("v1 Event", "events.k8s.io/v1 Event"): Conversion(_event_from_core, _event_to_core, _EVENT_LABELS),
     (
         "autoscaling/v2 HorizontalPodAutoscaler",
         "autoscaling/v1 HorizontalPodAutoscaler",

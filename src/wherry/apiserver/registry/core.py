@@ -54,9 +54,6 @@ class Admission:
         for plugin in plugins:
             await plugin.validate(attributes)
 
-    def concerns(self, resource: Resource, subresource: str, operation: str) -> bool:
-        return bool(self.chosen(resource, subresource, operation))
-
 
 def conclude(finishes: list[Finish], written: bool) -> None:
     for finish in reversed(finishes):

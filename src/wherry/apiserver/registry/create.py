@@ -56,8 +56,6 @@ async def create_object(
     finishes = await core.admission.admit(attributes)
     written = False
     try:
-        if core.admission.concerns(served.resource, "", "CREATE"):
-            served.strategy.default(obj)
         _complete(core, call, obj, now)
         _validate(call, obj)
         await core.admission.validate(attributes)
@@ -99,6 +97,7 @@ def _complete(core: Core, call: Call, obj: Obj, now: float) -> None:
     served.strategy.prepare_create(obj, Context(now, call.user.name))
     if served.strategy.generation:
         metadata["generation"] = 1
+    served.strategy.default(obj)  # as reading it back from the store would
 
 
 def _validate(call: Call, obj: Obj) -> None:

@@ -6,7 +6,7 @@ Everything unusual (nulls, duplicate keys, unknown fields, wrong types) goes the
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from wherry.api import errors
 from wherry.api.errors import ApiError
 from wherry.api.schema import Obj
 from wherry.api.scheme import Scheme
-from wherry.apiserver.registry import strict, wiretypes, yamlin
+from wherry.apiserver.registry import strict, syntax, wiretypes, yamlin
 from wherry.apiserver.registry.options import FieldValidation
 
 MAX_BODY = 3 * 1024 * 1024
@@ -25,6 +25,7 @@ _UNKNOWN_FORM = (
     "application/json, application/yaml"
 )
 _SCHEME = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+_NO_KIND = "couldn't get version/kind; json parse error: "
 _JSON = ("", "application/json", "text/json")
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml")
 
@@ -63,7 +64,9 @@ def decode(
     if len(body) > MAX_BODY:
         raise errors.too_large(f"Request entity too large: limit is {MAX_BODY}")
     yaml = is_yaml(content_type)
-    value = yamlin.load(body) if yaml else _json(body, wanted)
+    value, repeated = _yaml(body, wanted) if yaml else (_json(body, wanted), [])
+    if value is None:
+        value = {}
     kind, api_version = _type_meta(value, body, wanted)
     if (kind, api_version) != (wanted.kind, wanted.api_version):
         raise _another_kind(kind, api_version, wanted, scheme)
@@ -71,7 +74,7 @@ def decode(
         obj: Obj = value
         warnings: tuple[str, ...] = ()
     else:
-        obj, warnings = checked(value if yaml else strict.pairs(body), wanted, validation)
+        obj, warnings = checked(value if yaml else _pairs(body, wanted), wanted, validation, repeated)
     obj["kind"], obj["apiVersion"] = wanted.kind, wanted.api_version
     if not obj.get("metadata"):
         obj["metadata"] = {}
@@ -94,7 +97,7 @@ def _in_order(body: bytes, value: Any, wanted: Wanted, validation: FieldValidati
     if wanted.definition is not None:
         try:
             wiretypes.checker(wanted.definition).decode(body)
-        except msgspec.ValidationError:
+        except (ValueError, RecursionError):
             return False
     return validation == "Ignore" or not _may_repeat_keys(body, value)
 
@@ -106,9 +109,14 @@ def _may_repeat_keys(body: bytes, value: Any) -> bool:
     return len(msgspec.json.encode(value)) != len(compact)
 
 
-def checked(value: Any, wanted: Wanted, validation: FieldValidation) -> tuple[Obj, tuple[str, ...]]:
-    """The slow way, for a value as plain dicts or `strict.Pairs`."""
+def checked(
+    value: Any, wanted: Wanted, validation: FieldValidation, repeated: Sequence[str] = ()
+) -> tuple[Obj, tuple[str, ...]]:
+    """The slow way, for a value as plain dicts or `strict.Pairs`. `repeated` are what reading the text
+    found to occur twice."""
     obj, found = strict.inspect(value, wanted.definition)
+    if repeated:
+        found.fields.insert(0, "\n  ".join(["yaml: unmarshal errors:", *repeated]))
     if found.mismatch:
         raise _cannot_be_handled(wanted.kind, wanted.api_version, wanted, found.mismatch)
     if not found.fields or validation == "Ignore":
@@ -149,27 +157,50 @@ def _type_meta(value: Any, body: bytes, wanted: Wanted) -> tuple[str, str]:
     if not isinstance(value, dict):
         what = strict.json_type(value)
         text = f"json: cannot unmarshal {what} into Go value of type {target}"
-        raise _unrecognized(text, body, wanted)
+        raise _unrecognized(_NO_KIND + text, body, wanted)
     kind, api_version = value.get("kind") or wanted.kind, value.get("apiVersion") or wanted.api_version
     for name, found in (("kind", kind), ("apiVersion", api_version)):
         if not isinstance(found, str):
             what = strict.json_type(found)
             text = f"json: cannot unmarshal {what} into Go struct field .{name} of type string"
-            raise _unrecognized(text, body, wanted)
+            raise _unrecognized(_NO_KIND + text, body, wanted)
+    if api_version.count("/") > 1:
+        raise _unrecognized(f"unexpected GroupVersion string: {api_version}", body, wanted)
     return kind, api_version
 
 
 def _json(body: bytes, wanted: Wanted) -> Any:
     try:
         return _decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        raise _unrecognized(go_syntax_error(body), body, wanted) from None
+    except (ValueError, RecursionError):
+        return _plain(_pairs(body, wanted))
+
+
+def _pairs(body: bytes, wanted: Wanted) -> Any:
+    """For the slow way, which also reads what the fast reader won't: numbers of any size, and text that
+    is not quite UTF-8."""
+    complaint = syntax.of(body)
+    if complaint:
+        raise _unrecognized(_NO_KIND + complaint, body, wanted)
+    return strict.pairs(body.decode(errors="replace"))
+
+
+def _plain(value: Any) -> Any:
+    """The outermost object's members, as far as its kind is to be known."""
+    return dict(value) if isinstance(value, strict.Pairs) else value
+
+
+def _yaml(body: bytes, wanted: Wanted) -> tuple[Any, list[str]]:
+    try:
+        loaded = yamlin.load(body)
+    except yamlin.YamlError as error:
+        raise _unrecognized(f"yaml: {error}", body, wanted) from None
+    return loaded.value, loaded.duplicates
 
 
 def _unrecognized(why: str, body: bytes, wanted: Wanted) -> ApiError:
     return errors.bad_request(
-        f"the object provided is unrecognized (must be of type {wanted.kind}): couldn't get version/kind; "
-        f"json parse error: {why} ({_summary(body)})"
+        f"the object provided is unrecognized (must be of type {wanted.kind}): {why} ({_summary(body)})"
     )
 
 
@@ -180,29 +211,3 @@ def _summary(body: bytes, limit: int = 30) -> str:
     if body[:1] == b"{":
         return body[:limit].decode(errors="replace") + more
     return body[:limit].hex() + more
-
-
-_PLACES = {
-    "Expecting value": "looking for beginning of value",
-    "Expecting property name enclosed in double quotes": "looking for beginning of object key string",
-    "Expecting ':' delimiter": "after object key",
-    "Expecting ',' delimiter": "after object key:value pair",
-    "Extra data": "after top-level value",
-    "Invalid control character at": "in string literal",
-    "Invalid \\escape": "in string escape code",
-}
-
-
-def go_syntax_error(body: bytes) -> str:
-    """What Go's decoder says of text that is not JSON."""
-    text = body.decode(errors="replace")
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        place = _PLACES.get(error.msg.removesuffix(": "))
-        if place is None or error.pos >= len(text.rstrip()):
-            return "unexpected end of JSON input"
-        return f"invalid character '{text[error.pos]}' {place}"
-    except RecursionError:
-        return "exceeded max depth"
-    return "invalid JSON"

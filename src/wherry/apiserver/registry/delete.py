@@ -11,7 +11,16 @@ import msgspec
 from wherry.api import errors
 from wherry.api.errors import ApiError
 from wherry.api.schema import Obj
-from wherry.apiserver.registry import decoding, deletion, listing, negotiation, strict, writing, yamlin
+from wherry.apiserver.registry import (
+    decoding,
+    deletion,
+    listing,
+    negotiation,
+    strict,
+    syntax,
+    writing,
+    yamlin,
+)
 from wherry.apiserver.registry.core import Call, Core, conclude
 from wherry.apiserver.registry.entry import Entry, encode
 from wherry.apiserver.registry.options import DeleteOptions, delete_options, list_options
@@ -76,12 +85,15 @@ def read_options(call: Call) -> DeleteOptions:
     if not body:
         return delete_options(call.query, None)
     if decoding.is_yaml(call.request.headers.get("content-type", "")):
-        value: Any = yamlin.load(body)
+        try:
+            value: Any = yamlin.load(body).value
+        except yamlin.YamlError as error:
+            raise errors.bad_request(f"yaml: {error}") from None
     else:
         try:
             value = msgspec.json.decode(body)
-        except msgspec.DecodeError:
-            why = f"couldn't get version/kind; json parse error: {decoding.go_syntax_error(body)}"
+        except (ValueError, RecursionError):
+            why = f"couldn't get version/kind; json parse error: {syntax.of(body) or 'invalid text'}"
             raise errors.bad_request(why) from None
     _, found = strict.inspect(value, _DELETE_OPTIONS)
     if found.mismatch:

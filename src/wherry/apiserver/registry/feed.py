@@ -38,6 +38,13 @@ class Feed:
         """Returns when the caches are filled."""
         await self._fill()
         self._task = asyncio.get_running_loop().create_task(self._run(), name="registry feed")
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """The task runs until `stop`; should a bug end it, nobody may wait for it."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("the watch caches are no longer fed", exc_info=error)
+            self._refuse(StoreFailed("the watch caches are no longer fed"))
 
     async def stop(self) -> None:
         if self._watch is not None:
@@ -46,13 +53,19 @@ class Feed:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        self._refuse(StoreFailed("the API server is stopping"))
+
+    def _refuse(self, error: Exception) -> None:
         for _, future in self._waiting:
-            future.cancel()
+            if not future.done():
+                future.set_exception(error)
         self._waiting.clear()
 
     async def reached(self, revision: int) -> None:
         """Waits until the caches show `revision`."""
         if self.revision < revision:
+            if self._task is None or self._task.done():
+                raise StoreFailed("the watch caches are not fed")
             future = asyncio.get_running_loop().create_future()
             self._waiting.append((revision, future))
             await future

@@ -129,10 +129,12 @@ async def _revision(core: Core, options: ListOptions) -> int:
 
 
 def revision_number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+    numeric = text.isascii() and text.isdigit()
+    if not numeric or len(text) > 19:
+        why = "value out of range" if numeric else "invalid syntax"
         raise errors.bad_request(
             f'invalid resource version: resourceVersion: Invalid value: "{text}": '
-            f'strconv.ParseUint: parsing "{text}": invalid syntax'
+            f'strconv.ParseUint: parsing "{text}": {why}'
         )
     return int(text)
 
@@ -259,7 +261,7 @@ def read_token(text: str) -> Token:
     except (binascii.Error, ValueError, msgspec.DecodeError) as error:
         raise errors.bad_request(f"invalid continue token: continue key is not valid: {error}") from None
     if found.v != _TOKEN_VERSION:
-        why = f"server does not recognize this encoded version {found.v!r}"
+        why = f"server does not recognize this encoded version {found.v}"
         raise errors.bad_request(f"invalid continue token: continue key is not valid: {why}")
     if found.rv == 0:
         why = "incorrect encoded start resourceVersion (version meta.k8s.io/v1)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
@@ -36,7 +38,7 @@ _NONE: Query = {}
 @functools.lru_cache(1024)
 def _parse(raw: str) -> Query:
     found: dict[str, str] = {}
-    for name, value in parse_qsl(raw, keep_blank_values=True, max_num_fields=100):
+    for name, value in parse_qsl(raw, keep_blank_values=True):
         if name == "dryRun" and name in found:
             found[name] += "," + value
         else:
@@ -54,9 +56,22 @@ def integer(query: Query, name: str) -> int | None:
     if not text:
         return None
     try:
-        return int(text)
-    except ValueError:
-        raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        return go_integer(text)
+    except ValueError as error:
+        raise errors.bad_request(f"strconv.ParseInt: parsing {json.dumps(text)}: {error}") from None
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
+def go_integer(text: str) -> int:
+    """strconv.ParseInt(text, 10, 64); ValueError with its reason."""
+    if not _INTEGER.fullmatch(text):
+        raise ValueError("invalid syntax")
+    number = int(text) if len(text) < 30 else 2**64
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("value out of range")
+    return number
 
 
 def _invalid(kind: str, problems: list[FieldError]) -> ApiError:
@@ -114,9 +129,11 @@ def _manager_problems(manager: str) -> list[FieldError]:
     problems = []
     if len(manager) > _MANAGER_LENGTH:
         problems.append(fieldpath.too_long("fieldManager", _MANAGER_LENGTH))
-    if not manager.isprintable():
-        detail = "should only contain printable characters"
-        problems.append(fieldpath.invalid_value("fieldManager", manager, detail))
+    for at, letter in enumerate(manager):
+        if not letter.isprintable():
+            detail = f"invalid character U+{ord(letter):04X} (at position {at})"
+            problems.append(fieldpath.invalid_value("fieldManager", manager, detail))
+            break
     return problems
 
 
@@ -208,7 +225,7 @@ def _list_problems(options: ListOptions) -> list[FieldError]:
         detail = f"{field} is forbidden unless resourceVersion is provided"
         problems.append(fieldpath.forbidden_field(field, detail))
     elif match == "Exact" and options.resource_version == "0":
-        detail = f'{field} "{match}" is forbidden for resourceVersion "0"'
+        detail = f'{field} "{match.lower()}" is forbidden for resourceVersion "0"'
         problems.append(fieldpath.forbidden_field(field, detail))
     return problems
 

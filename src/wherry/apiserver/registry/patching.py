@@ -16,7 +16,7 @@ from wherry.api import errors, fieldpath
 from wherry.api.errors import ApiError
 from wherry.api.schema import Obj
 from wherry.apiserver.patch import json_patch, merge_patch, strategic
-from wherry.apiserver.registry import applying, decoding, negotiation, strict
+from wherry.apiserver.registry import applying, decoding, negotiation, strict, syntax
 from wherry.apiserver.registry.core import Call, Core
 from wherry.apiserver.registry.entry import encode
 from wherry.apiserver.registry.options import FieldValidation, write_options
@@ -105,8 +105,8 @@ def patcher(call: Call, media: str) -> tuple[Patcher, str]:
     prefix = "" if media == STRATEGIC else "error decoding patch: "
     try:
         patch: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        raise errors.bad_request(prefix + decoding.go_syntax_error(body)) from None
+    except (ValueError, RecursionError):
+        raise errors.bad_request(prefix + (syntax.of(body) or "a value cannot be read")) from None
     if media == JSON:
         return _json_patcher(patch), ""
     if not isinstance(patch, dict):
@@ -131,12 +131,14 @@ def _json_patcher(patch: Any) -> Patcher:
         operations = json_patch.check(patch)
     except json_patch.PatchFormatError as error:
         if isinstance(patch, list) and len(patch) > json_patch.MAX_OPERATIONS:
-            raise errors.too_large(str(error)) from None
+            raise errors.too_large(f"Request entity too large: {error}") from None
         raise errors.bad_request(f"error decoding patch: {error}") from None
 
     def apply(obj: Obj) -> Obj:
         try:
             patched: Obj = json_patch.apply(obj, operations)
+        except json_patch.PatchTooLarge as error:
+            raise errors.too_large(f"Request entity too large: {error}") from None
         except json_patch.PatchError as error:
             text = "the server rejected our request due to an error in our request"
             raise ApiError("Invalid", text, details={}) from error

@@ -58,7 +58,7 @@ def selection(call: Call, options: ListOptions) -> Selection:
     for requirement in requirements:
         label = requirement.key
         if label not in known and label not in ("metadata.name", "metadata.namespace"):
-            raise errors.bad_request(f"field label not supported: {label}")
+            raise errors.bad_request(_not_supported(label, bool(known)))
         if requirement.operator == "=":
             exact.setdefault(label, requirement.values[0])
     namespace = call.namespace
@@ -74,6 +74,13 @@ def selection(call: Call, options: ListOptions) -> Selection:
         if not (r.operator == "=" and r.key in covered and exact[r.key] == r.values[0])
     )
     return Selection(scope, namespace, options.labels, left, known)
+
+
+def _not_supported(label: str, has_labels: bool) -> str:
+    """Kinds without field labels of their own say which everything has."""
+    if has_labels:
+        return f"field label not supported: {label}"
+    return f'"{label}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 def _scope(call: Call, namespace: str, exact: dict[str, str]) -> Scope:

@@ -109,7 +109,7 @@ class Registry:
         self._connectors = dict(connectors or {})
         self._by_version: dict[tuple[str, str, str], Served] = {}
         self._by_name: dict[str, Served] = {}
-        self._routes: dict[tuple[str, str, str, str, str, bool], tuple[Served, Verb]] = {}
+        self._routes: dict[tuple[str, str, str, str, str, bool, bool], tuple[Served, Verb]] = {}
         caches: dict[bytes, WatchCache] = {}
         for resource in scheme.all():
             self._serve(resource, scheme, caches)
@@ -166,7 +166,8 @@ class Registry:
 
     async def handle(self, info: RequestInfo, request: Request, user: User) -> Response:
         """The answer to a resource request. Raises ApiError for refusals, StoreFailed."""
-        key = (info.group, info.version, info.resource, info.subresource, info.verb, info.name == "")
+        nowhere = info.namespace == ""
+        key = (info.group, info.version, info.resource, info.subresource, info.verb, info.name == "", nowhere)
         route = self._routes.get(key)
         if route is None:
             connector = self._connector(info)
@@ -174,7 +175,11 @@ class Registry:
                 return await connector(info, request, user)
             route = self._routes[key] = self._route(info)
         served, verb = route
-        return await verb(self._core, Call(served, info, user, request, options.parse(request.query)))
+        call = Call(served, info, user, request, options.parse(request.query))
+        try:
+            return await verb(self._core, call)
+        except RecursionError:
+            raise errors.bad_request("the document is nested too deeply") from None
 
     def _connector(self, info: RequestInfo) -> Connector | None:
         name = f"{info.resource}.{info.group}" if info.group else info.resource
@@ -185,6 +190,7 @@ class Registry:
         if served is None:
             raise _unknown()
         resource, subresource, verb = served.resource, info.subresource, info.verb
+        _check_place(resource, info)
         if not subresource:
             nameless = _NAMELESS.get(verb, info.name == "")
             if verb not in resource.verbs or verb not in _VERBS or nameless != (info.name == ""):
@@ -246,6 +252,15 @@ class Registry:
             name=name,
         )
         return Call(served, info, user, Request(method, info.path), {})
+
+
+def _check_place(resource: Resource, info: RequestInfo) -> None:
+    """Objects of a namespaced kind are in a namespace, those of other kinds are not; all namespaces
+    together can be listed and watched."""
+    if resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
+        raise _unknown() if info.name else _not_allowed()
+    if not resource.namespaced and info.namespace and resource.group_resource != "namespaces":
+        raise _unknown()
 
 
 def _unknown() -> ApiError:

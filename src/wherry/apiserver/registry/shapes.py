@@ -119,7 +119,7 @@ def _table(meta: bytes, defined: Sequence[Column], rows: Iterable[bytes]) -> byt
         _META,
         meta,
         _definitions(tuple(defined)) if defined else b"null",
-        b"[%b]" % listed if listed else b"null",
+        b"null" if not listed and defined is DEFAULT_COLUMNS else b"[%b]" % listed,
     )
 
 

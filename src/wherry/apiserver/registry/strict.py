@@ -11,6 +11,7 @@ worth, as upstream reports only that.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +21,25 @@ from wherry.api.schema import Definition
 from wherry.apiserver.registry import wiretypes
 from wherry.clock import parse_rfc3339
 
-MAX_DEPTH = 10000
+MAX_FINDINGS = 100
+"""Upstream's decoder reports no more (`sigs.k8s.io/json`)."""
+_DIGITS = 300
+"""Integers longer than this are not worth reading."""
 
 
 class Pairs(list[tuple[str, Any]]):
     """An object's members in document order, duplicates and all."""
+
+
+class Huge(float):
+    """A number that nothing here can hold: infinite, and known by its text."""
+
+    def __new__(cls, text: str) -> Huge:
+        made = super().__new__(cls, math.inf)
+        made.text = text
+        return made
+
+    text: str
 
 
 @dataclass(slots=True)
@@ -37,7 +52,25 @@ class Findings:
 
 def pairs(text: str | bytes) -> Any:
     """JSON text with `Pairs` for objects; ValueError when it is not JSON."""
-    return json.loads(text, object_pairs_hook=Pairs, parse_constant=_no_constant)
+    if isinstance(text, bytes):
+        text = text.decode()
+    return json.loads(
+        _SURROGATES.sub(_paired, text) if "\\u" in text else text,
+        object_pairs_hook=Pairs,
+        parse_constant=_no_constant,
+        parse_int=lambda digits: int(digits) if len(digits) < _DIGITS else Huge(digits),
+        parse_float=lambda digits: found if math.isfinite(found := float(digits)) else Huge(digits),
+    )
+
+
+_SURROGATES = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+
+
+def _paired(match: re.Match[str]) -> str:
+    """Half of a surrogate pair is no character; Go reads U+FFFD instead."""
+    return r"\ufffd" if len(match[0]) == 6 else match[0]
 
 
 def _no_constant(text: str) -> Any:
@@ -48,9 +81,12 @@ def inspect(value: Any, definition: str | None) -> tuple[Any, Findings]:
     """The cleaned object and what was found. `value` may be `Pairs` or plain dicts."""
     found = Findings()
     if definition is None:
-        return _open(value, "", found), found
-    name = definition.rsplit(".", 1)[-1]
-    return _walk(value, {"$ref": definition}, "", "", name, found), found
+        cleaned = _open(value, "", found)
+    else:
+        name = definition.rsplit(".", 1)[-1]
+        cleaned = _walk(value, {"$ref": definition}, "", "", name, found)
+    del found.fields[MAX_FINDINGS:]
+    return cleaned, found
 
 
 def _members(value: Any, path: str, found: Findings) -> list[tuple[str, Any]]:
@@ -78,6 +114,8 @@ def _open(value: Any, path: str, found: Findings) -> Any:
         return {k: _open(v, _join(path, k), found) for k, v in _members(value, path, found)}
     if isinstance(value, list):
         return [_open(v, f"{path}[{i}]", found) for i, v in enumerate(value)]
+    if isinstance(value, Huge):
+        _complain(f"json: cannot unmarshal number {value.text} into Go value of type float64", found)
     return value
 
 
@@ -210,10 +248,14 @@ def _complain(text: str, found: Findings) -> None:
 def _wrong(
     value: Any, wanted: str, go_path: str, owner: str, found: Findings, instead: Any, *, number: bool = False
 ) -> Any:
-    what = f"number {json.dumps(value)}" if number else json_type(value)
+    what = f"number {_digits(value)}" if number else json_type(value)
     place = f"Go struct field {owner}.{go_path}" if go_path else "Go value"
     _complain(f"json: cannot unmarshal {what} into {place} of type {wanted}", found)
     return instead
+
+
+def _digits(value: Any) -> str:
+    return value.text if isinstance(value, Huge) else json.dumps(value)
 
 
 def json_type(value: Any) -> str:
@@ -236,12 +278,13 @@ def go_type(node: Definition) -> str:
         target = schema.definition(node["$ref"])
         if "properties" not in target:
             return go_type(target)
-        return "v1." + node["$ref"].rsplit(".", 1)[-1]
+        return f"v1.{node['$ref'].rsplit('.', 1)[-1]}"
     kind = node.get("type", "")
     if kind == "array":
         return "[]" + go_type(node.get("items", {}))
     if kind == "object":
         return "map[string]" + go_type(node.get("additionalProperties") or {})
     if kind == "integer":
-        return str(node.get("format", "int64"))
-    return _GO.get(str(kind), "interface {}")
+        kind = str(node.get("format", "int64"))
+    found: str = _GO.get(kind, kind if kind.startswith("int") else "interface {}")
+    return found

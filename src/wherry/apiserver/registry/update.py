@@ -144,8 +144,6 @@ async def _attempt(
     try:
         if new != old:
             finishes = await core.admission.admit(attributes)
-            if core.admission.concerns(served.resource, info.subresource, "UPDATE"):
-                served.strategy.default(new)
             _prepare(call, new, old, Context(now, call.user.name, info.subresource))
             _validate(call, new, old)
         await core.admission.validate(attributes)
@@ -215,6 +213,7 @@ def _prepare(call: Call, new: Obj, old: Obj, context: Context) -> None:
         return
     if call.info.subresource in ("", "scale"):
         strategy.prepare_update(new, old, context)
+    strategy.default(new)
     if strategy.generation and _spec_changed(new, old):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 

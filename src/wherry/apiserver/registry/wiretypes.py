@@ -17,7 +17,7 @@ from wherry.api.schema import Definition
 
 _TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"
 _BASE64 = r"^([A-Za-z0-9+/\r\n]|(=[\r\n]*)+$)*$"
-_QUANTITY = r"^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
+_QUANTITY = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
 
 _STRINGS: dict[str, Any] = {
     "date-time": Annotated[str, msgspec.Meta(pattern=_TIME)],
@@ -27,7 +27,7 @@ _INTEGERS: dict[str, Any] = {
     "int32": Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)],
     "int64": Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)],
 }
-_QUANTITIES: Any = Annotated[str, msgspec.Meta(pattern=_QUANTITY)] | int | float
+_QUANTITIES: Any = Annotated[str, msgspec.Meta(pattern=_QUANTITY, max_length=64)] | int | float
 
 _structs: dict[str, Any] = {}
 _in_progress: set[str] = set()

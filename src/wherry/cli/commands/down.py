@@ -8,32 +8,36 @@ from pathlib import Path
 
 import click
 
-from wherry.cli.commands.selection import cluster_options, output_option, paths_for
+from wherry.cli.commands.selection import cluster_options, found, name_or_default, output_option
 from wherry.cli.console import Console
-from wherry.cluster.settings import load
+from wherry.cluster.state import crashed, is_running
 
 
 @click.command(epilog="Example: wherry down --name test")
 @cluster_options
 @output_option
-def down(name: str, data_dir: Path | None, output: str) -> None:
+def down(name: str | None, data_dir: Path | None, output: str) -> None:
     """Stop a cluster. Its data stays: `wherry up` goes on with it.
 
     No process, mount, network interface, nft table or cgroup of it is left. The kubeconfig loses its
-    context, and the one that was current before is current again.
+    context, and the one that was current before is current again. A cluster that is not there or
+    down already is no error.
     """
     from wherry.cluster.up import down as take_down
 
     console = Console(output)
-    paths = paths_for(name, data_dir)
-    settings = load(paths)
+    paths, settings = found(name, data_dir)
     if settings is None:
-        console.say(f'There is no cluster "{name}": nothing to stop.')
+        chosen = name_or_default(name)
+        console.say(f'There is no cluster "{chosen}": nothing to stop.')
+        console.emit({"cluster": chosen, "left": []})
         return
-    left = asyncio.run(take_down(paths, settings, console.step))
-    console.emit({"cluster": name, "left": left})
+    already = not is_running(paths) and not crashed(paths)
+    left = asyncio.run(take_down(paths, settings, (lambda _: None) if already else console.step))
+    console.emit({"cluster": settings.name, "left": left})
     for line in left:
         click.echo(f"could not remove: {line}", err=True)
     if left:
         sys.exit(1)
-    console.say(f'Cluster "{name}" is down. Data: {paths.root}')
+    state = "was down already" if already else "is down"
+    console.say(f'Cluster "{settings.name}" {state}. Its data stays in {paths.root}')

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from wherry.cli.commands.selection import cluster_options, existing, output_option
+from wherry.cli.commands.selection import cluster_options, existing, name_flag, output_option
 from wherry.cli.console import Console
-from wherry.cluster.supervisor import is_running
+from wherry.cluster.state import is_running
 from wherry.component_flags import UsageError
 
 
-@click.group()
+@click.group(epilog="Example: wherry image import web.tar")
 def image() -> None:
     """Images of a cluster's node."""
 
@@ -22,7 +22,7 @@ def image() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @cluster_options
 @output_option
-def import_(files: tuple[Path, ...], name: str, data_dir: Path | None, output: str) -> None:
+def import_(files: tuple[Path, ...], name: str | None, data_dir: Path | None, output: str) -> None:
     """Load OCI or docker archives into the node, as `kind load image-archive` does."""
     from wherry.cri.archive import ArchiveError
     from wherry.cri.images import import_archive
@@ -33,7 +33,9 @@ def import_(files: tuple[Path, ...], name: str, data_dir: Path | None, output: s
         console.say("Simulated nodes take every image as present: nothing to import.")
         return
     if not is_running(paths):
-        raise UsageError(f'cluster "{name}" is down; start it with: wherry up')
+        raise UsageError(
+            f'the cluster "{settings.name}" is down; start it with: wherry up{name_flag(settings.name)}'
+        )
     for file in files:
         try:
             loaded = asyncio.run(import_archive(paths.containerd_socket, file))

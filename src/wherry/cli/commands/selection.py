@@ -26,10 +26,7 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--data-dir", type=click.Path(path_type=Path), help="Where the cluster's data lies (default by name)."
     )(command)
     return click.option(
-        "--name",
-        default=lambda: os.environ.get("WHERRY_CLUSTER_NAME", DEFAULT_NAME),
-        show_default=f"$WHERRY_CLUSTER_NAME or {DEFAULT_NAME}",
-        help="The cluster's name.",
+        "--name", help=f"The cluster's name (default $WHERRY_CLUSTER_NAME, else {DEFAULT_NAME})."
     )(command)
 
 
@@ -39,16 +36,35 @@ def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def paths_for(name: str, data_dir: Path | None) -> Paths:
+def name_or_default(name: str | None) -> str:
+    return check_name(name or os.environ.get("WHERRY_CLUSTER_NAME") or DEFAULT_NAME)
+
+
+def paths_for(name: str | None, data_dir: Path | None) -> Paths:
     """Where a cluster lies or would lie."""
-    check_name(name)
-    return Paths((data_dir or find(name) or base_dir() / name).absolute())
+    chosen = name_or_default(name)
+    return Paths((data_dir or find(chosen) or base_dir() / chosen).resolve())
 
 
-def existing(name: str, data_dir: Path | None) -> tuple[Paths, ClusterSettings]:
-    """A cluster that has been made; UsageError when there is none."""
+def found(name: str | None, data_dir: Path | None) -> tuple[Paths, ClusterSettings | None]:
+    """A cluster and where it lies; None when it has not been made. UsageError when `--data-dir` has
+    another one than `--name` says."""
     paths = paths_for(name, data_dir)
     settings = load(paths)
-    if settings is None:
-        raise UsageError(f'there is no cluster "{name}"; start one with: wherry up --name {name}')
+    if settings is not None and name is not None and settings.name != name:
+        raise UsageError(f'{paths.root} has the cluster "{settings.name}", not "{name}"')
     return paths, settings
+
+
+def existing(name: str | None, data_dir: Path | None) -> tuple[Paths, ClusterSettings]:
+    """A cluster that has been made; UsageError when there is none."""
+    paths, settings = found(name, data_dir)
+    if settings is None:
+        chosen = name_or_default(name)
+        raise UsageError(f'there is no cluster "{chosen}"; start one with: wherry up{name_flag(chosen)}')
+    return paths, settings
+
+
+def name_flag(name: str) -> str:
+    """What to add to a command that is suggested, to mean this cluster."""
+    return "" if name == name_or_default(None) else f" --name {name}"

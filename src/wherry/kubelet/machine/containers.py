@@ -83,6 +83,7 @@ def container(
     attempt: int,
     *,
     image: Image,
+    target: str,
     env: Mapping[str, str],
     mounts: Sequence[Mount],
     memory_capacity: int,
@@ -107,7 +108,7 @@ def container(
         tty=bool(spec.tty),
         stop_signal=(lifecycle.stopSignal or "") if lifecycle is not None else "",
         resources=resources(pod, spec, memory_capacity),
-        security=container_security(pod, spec, image, seccomp_root),
+        security=container_security(pod, spec, image, seccomp_root, target),
     )
 
 

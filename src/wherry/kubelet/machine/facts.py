@@ -50,6 +50,13 @@ def memory_available() -> int:
     return _meminfo().get("MemAvailable", 0)
 
 
+def disk_usage(path: Path) -> tuple[int, int]:
+    """(bytes used, bytes in all) of the file system that holds `path`."""
+    found = os.statvfs(path)
+    total = found.f_frsize * found.f_blocks
+    return total - found.f_frsize * found.f_bavail, total
+
+
 def outbound_address(toward: str, port: int) -> str:
     """The address this machine uses to reach `toward`: the node's own, "" when there is no way."""
     family = socket.AF_INET6 if ":" in toward else socket.AF_INET

@@ -18,14 +18,14 @@ from wherry.client.rest import Client
 from wherry.clock import Clock
 from wherry.cri.runtime import Images
 from wherry.cri.types import ContainerConfig, ContainerStatus, Image, Mount, SandboxConfig
-from wherry.kubelet.host import SetupError
+from wherry.kubelet.host import ContainerStart, SetupError
 from wherry.kubelet.machine import containers as configs
 from wherry.kubelet.machine.disk import Disk
 from wherry.kubelet.machine.dns import DnsSettings, pod_dns, read_resolv_conf
 from wherry.kubelet.machine.env import Surroundings, environment
 from wherry.kubelet.machine.hosts import node_hosts, pod_hostname, pod_hosts
 from wherry.kubelet.machine.objects import ObjectReader
-from wherry.kubelet.podspec import Kind, host_network
+from wherry.kubelet.podspec import host_network
 from wherry.kubelet.resources.cgroups import PodCgroups
 from wherry.kubelet.volumes.manager import VolumeManager
 from wherry.kubelet.volumes.mounts import unmount_all
@@ -150,8 +150,9 @@ class LinuxHost:
         )
 
     async def container_config(
-        self, pod: Any, kind: Kind, container: Any, attempt: int, image: str, ips: Sequence[str]
+        self, pod: Any, start: ContainerStart, image: str, ips: Sequence[str]
     ) -> ContainerConfig:
+        container, attempt = start.container, start.attempt
         found = await self._images.image_status(image) or Image(image)
         env = await environment(pod, container, self._around(pod, ips), self._objects)
         mounts = await self.volumes.mounts(pod, container, env)
@@ -161,6 +162,7 @@ class LinuxHost:
             container,
             attempt,
             image=found,
+            target=start.target,
             env=env,
             mounts=mounts,
             memory_capacity=self._node.memory,

@@ -57,8 +57,11 @@ def sandbox_security(pod: Any, seccomp_root: str) -> Security:
     )
 
 
-def container_security(pod: Any, container: Any, image: Image, seccomp_root: str) -> Security:
-    """SetupError when the image's user contradicts runAsNonRoot."""
+def container_security(
+    pod: Any, container: Any, image: Image, seccomp_root: str, target: str = ""
+) -> Security:
+    """`target` is the id of a container whose processes this one shall see. SetupError when the
+    image's user contradicts runAsNonRoot."""
     pod_context, own = pod.spec.securityContext, container.securityContext
     user = _either(own, pod_context, "runAsUser")
     group = _either(own, pod_context, "runAsGroup")
@@ -70,7 +73,7 @@ def container_security(pod: Any, container: Any, image: Image, seccomp_root: str
     capabilities = own.capabilities if own is not None else None
     profile = _either(own, pod_context, "seccompProfile")
     return Security(
-        namespaces=namespaces(pod),
+        namespaces=_targeted(pod, target),
         run_as_user=user,
         run_as_group=group,
         supplemental_groups=_groups(pod_context) if pod_context is not None else (),
@@ -84,6 +87,13 @@ def container_security(pod: Any, container: Any, image: Image, seccomp_root: str
         seccomp=_seccomp(profile, seccomp_root),
         selinux=_selinux(_either(own, pod_context, "seLinuxOptions")),
     )
+
+
+def _targeted(pod: Any, target: str) -> Namespaces:
+    own = namespaces(pod)
+    if not target or own.pid != "container":
+        return own
+    return Namespaces(network=own.network, pid="target", ipc=own.ipc, target_id=target)
 
 
 def _either(own: Any, pod_context: Any, name: str) -> Any:

@@ -207,7 +207,7 @@ def _number(query: dict[str, str], name: str, default: int) -> int:
     text = query.get(name, "")
     if not text:
         return default
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise ValueError(f'invalid value "{text}" for {name}: must be a non-negative integer')
     return int(text)
 

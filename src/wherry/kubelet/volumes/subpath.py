@@ -8,6 +8,7 @@ was reached, not a name. Upstream: `volume/util/subpath`. Blocking.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,9 +63,13 @@ def _published(volume: Path, parts: list[str]) -> list[str]:
 
 def _step(current: int, part: str, *, create: bool) -> int:
     try:
-        return os.open(part, _WALK, dir_fd=current)
+        found = os.open(part, _WALK, dir_fd=current)
     except FileNotFoundError:
         if not create:
             raise
         os.mkdir(part, 0o777, dir_fd=current)
-        return os.open(part, _WALK, dir_fd=current)
+        found = os.open(part, _WALK, dir_fd=current)
+    if stat.S_ISLNK(os.fstat(found).st_mode):
+        os.close(found)
+        raise ValueError(f"{part!r} has become a symbolic link")
+    return found

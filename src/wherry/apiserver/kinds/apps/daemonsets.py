@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from wherry.api.fieldpath import invalid_value, not_supported, required
 from wherry.api.schema import Obj
 from wherry.apiserver.kinds.columns import AGE, NAME, at, labels_text, selector_text, template_columns
@@ -28,6 +30,7 @@ _NOTHING = {
     "numberReady": 0,
 }
 _TYPES = ("RollingUpdate", "OnDelete")
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 
 def _default(daemon_set: Obj) -> None:
@@ -39,20 +42,19 @@ def _default(daemon_set: Obj) -> None:
         rolling.setdefault("maxUnavailable", 1)
         rolling.setdefault("maxSurge", 0)
     spec.setdefault("revisionHistoryLimit", 10)
+    daemon_set["metadata"].setdefault("annotations", {}).setdefault(_TEMPLATE_GENERATION, "0")
 
 
 def _prepare_create(daemon_set: Obj, context: Context) -> None:
     daemon_set["status"] = dict(_NOTHING)
-    daemon_set["metadata"].setdefault("annotations", {}).setdefault(
-        "deprecated.daemonset.template.generation", "1"
-    )
+    daemon_set["metadata"]["annotations"][_TEMPLATE_GENERATION] = "1"
 
 
 def _prepare_update(new: Obj, old: Obj, context: Context) -> None:
     new["status"] = old.get("status", dict(_NOTHING))
-    key = "deprecated.daemonset.template.generation"
+    key = _TEMPLATE_GENERATION
     given = (old["metadata"].get("annotations") or {}).get(key, "0")
-    count = int(given) if given.isdigit() else 0
+    count = int(given) if re.fullmatch("[0-9]{1,18}", given) else 0
     if new["spec"].get("template") != old["spec"].get("template"):
         count += 1
     new["metadata"].setdefault("annotations", {})[key] = str(count)

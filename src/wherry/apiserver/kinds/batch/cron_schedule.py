@@ -5,6 +5,8 @@ Only says whether a schedule is good; when it fires is the controller's business
 
 from __future__ import annotations
 
+import re
+
 _FIELDS: tuple[tuple[int, int, dict[str, int]], ...] = (
     (0, 59, {}),
     (0, 23, {}),
@@ -66,6 +68,9 @@ def _is_duration(text: str) -> bool:
     return bool(text) and not number
 
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
 def _range_problem(part: str, low: int, high: int, names: dict[str, int]) -> str:
     span, slash, step = part.partition("/")
     if "/" in step:
@@ -79,16 +84,16 @@ def _range_problem(part: str, low: int, high: int, names: dict[str, int]) -> str
             return ""
     else:
         for text in (start_text, end_text) if dash else (start_text,):
-            if text.lower() not in names and not text.isdigit():
+            if text.lower() not in names and not _NUMBER.fullmatch(text):
                 return f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax'
-        start = names.get(start_text.lower(), int(start_text) if start_text.isdigit() else 0)
+        start = names.get(start_text.lower(), int(start_text) if _NUMBER.fullmatch(start_text) else 0)
         end = start
         if dash:
-            end = names.get(end_text.lower(), int(end_text) if end_text.isdigit() else 0)
+            end = names.get(end_text.lower(), int(end_text) if _NUMBER.fullmatch(end_text) else 0)
         elif slash:
             end = high
     if slash:
-        if not step.isdigit():
+        if not _NUMBER.fullmatch(step):
             return f'failed to parse int from {step}: strconv.Atoi: parsing "{step}": invalid syntax'
         if int(step) == 0:
             return f"step of range should be a positive number: {part}"

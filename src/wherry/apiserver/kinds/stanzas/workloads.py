@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from wherry.api import selectors as matching
@@ -100,9 +101,12 @@ def amount(value: Any) -> int:
     return int(percent if percent is not None else value) if value is not None else 0
 
 
+_PERCENT = re.compile(r"([0-9]+)%")
+
+
 def _percent(value: Any) -> int | None:
-    text = str(value)
-    return int(text[:-1]) if text.endswith("%") and text[:-1].isdigit() else None
+    match = _PERCENT.fullmatch(str(value))
+    return int(match[1][:19]) if match else None
 
 
 def status_counts(status: Obj, out: Errors, fields: tuple[str, ...]) -> None:
