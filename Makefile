@@ -46,8 +46,8 @@ kubectl: $(BIN)/wherry ## upstream's kubectl and helm for the tests, into the ca
 	@$(BIN)/python tools/fetch_kubectl.py
 
 .PHONY: test
-test: packages kubectl ## all tests
-	@$(BIN)/python -m pytest $(TESTS)
+test: packages kubectl ## all tests, against upstream's server too where its binaries are
+	@$(BIN)/python tools/with_reference.py $(BIN)/python -m pytest $(TESTS)
 
 .PHONY: unit
 unit: $(BIN)/wherry ## the fast tests only
@@ -66,8 +66,8 @@ fix: $(BIN)/wherry ## what ruff can mend by itself
 	@$(BIN)/ruff format .
 
 .PHONY: differential
-differential: kubectl ## the same requests to us and to upstream's server (REFERENCE=its directory)
-	@$(BIN)/python -m pytest tests/differential
+differential: kubectl ## the same requests to us and to upstream's server
+	@$(BIN)/python tools/with_reference.py $(BIN)/python -m pytest tests/differential
 
 .PHONY: bench
 bench: packages $(BIN)/wherry ## all benchmarks, beside the reference when it is there
@@ -76,6 +76,12 @@ bench: packages $(BIN)/wherry ## all benchmarks, beside the reference when it is
 .PHONY: bench-api
 bench-api: $(BIN)/wherry ## the API server's alone
 	@$(BIN)/python -m bench api
+
+.PHONY: schema
+schema: $(BIN)/wherry ## the packed data anew (DEFINITIONS=… DISCOVERY=… PROTOS=…: see tools/build_*.py)
+	@test -n "$(DEFINITIONS)$(PROTOS)" || { echo "say where upstream's files are; see tools/build_schema.py and tools/build_protobuf.py"; exit 2; }
+	@test -z "$(DEFINITIONS)" || $(BIN)/python tools/build_schema.py $(DEFINITIONS) $(DISCOVERY)
+	@test -z "$(PROTOS)" || $(BIN)/python tools/build_protobuf.py $(PROTOS)
 
 .PHONY: lock
 lock: ## requirements.txt anew, with hashes

@@ -1,178 +1,245 @@
 #!/usr/bin/env python3
 """Make src/wherry/apiserver/data/protobuf.json.z: the field numbers of the protobuf form of the kinds.
 
-    tools/build_protobuf.py BINARY...      (run by `make schema`; the result is committed)
+    tools/build_protobuf.py PROTOS         (run by `make schema`; the result is committed)
 
-kubectl and other Go clients write built-in kinds in protobuf. The numbers stand in the struct tags of
-upstream's Go types (`json:"replicas" protobuf:"varint,1,opt,name=replicas"`), and Go keeps struct tags
-in every program for reflection. So they are read from a published kube-apiserver or kubectl (linux,
-not position independent); where several know a type, the last one counts.
+PROTOS   a folder or tar archive with upstream's published `generated.proto` files, as they lie in the
+         Kubernetes source tree (staging/src/k8s.io/*/**/generated.proto).
+
+What those files don't say comes from data that is here: the schema (src/wherry/api/data) tells which
+messages are structs embedded in JSON, and kinds/wire.json which scalars are pointers in Go, so that a
+zero is a value of its own. Fields newer than the files (of 1.36) are in `NEWER` below, each looked up in
+k8s.io/api at v0.37; one that is in neither is skipped when an object is read, never an error.
 
 Out comes {definition: {number: "jsonName:code"}}. Codes: s string, i integer, b boolean, d double,
-B bytes, L a message that holds a list of strings, m + definition a message; before them * a pointer,
-[ a list, { a map from strings. An empty jsonName is a struct embedded in JSON, nested on the wire.
+B bytes, L a message that holds a list of strings, m + definition a message; before them * a pointer to
+a scalar, [ a list, { a map from strings. An empty jsonName is a struct embedded in JSON, nested on the
+wire.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import struct
 import sys
+import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-OUT = Path(__file__).resolve().parent.parent / "src/wherry/apiserver/data/protobuf.json.z"
-PACKAGES = (
-    "k8s.io/api/",
-    "k8s.io/apimachinery/pkg/",
-    "k8s.io/kube-aggregator/pkg/apis/apiregistration/",
-    "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/",
+SOURCE = Path(__file__).resolve().parent.parent / "src/wherry"
+OUT = SOURCE / "apiserver/data/protobuf.json.z"
+FILE = "generated.proto"
+SCALARS = {
+    "string": "s",
+    "bool": "b",
+    "double": "d",
+    "bytes": "B",
+    **dict.fromkeys(("int32", "int64", "uint32", "uint64"), "i"),
+}
+LISTS = ("Verbs", "ExtraValue")  # messages in place of Go's named lists of strings
+UNSTABLE = re.compile(r"\.v\d+(alpha|beta)\d+\.|testapigroup")
+
+_MESSAGE = re.compile(r"^message (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(
+    r"^  (?P<label>optional |repeated |required )?(?P<type>map<string, *[\w.]+>|[\w.]+)"
+    r" (?P<name>\w+) = (?P<number>\d+)"
 )
-LISTS = ("Verbs", "ExtraValue")
-POINTER, STRUCT, SLICE, MAP = 22, 25, 23, 21
-SCALARS = {1: "b", 24: "s", 13: "d", 14: "d"} | dict.fromkeys(range(2, 12), "i")
+
+# Groups whose v1 is, message for message, a beta of the files.
+PROMOTED = {
+    "io.k8s.api.certificates.v1.": "io.k8s.api.certificates.v1beta1.",
+    "io.k8s.api.resource.v1.": "io.k8s.api.resource.v1beta2.",
+    "io.k8s.api.storagemigration.v1.": "io.k8s.api.storagemigration.v1beta1.",
+}
+# What 1.37 added: {package: {message: "number name code, ..."}}; codes as above, messages without package
+# are of the same one.
+NEWER = {
+    "io.k8s.api.autoscaling.v2": {"HorizontalPodAutoscalerCondition": "6 observedGeneration i"},
+    "io.k8s.api.core.v1": {
+        "ClusterTrustBundleProjection": "6 user i",
+        "ConfigMapVolumeSource": "5 defaultUser i",
+        "DownwardAPIVolumeFile": "5 user i",
+        "DownwardAPIVolumeSource": "3 defaultUser i",
+        "EmptyDirVolumeSource": "3 mode i",
+        "EvictionResponder": "1 name s, 2 priority i",
+        "GRPCAction": "3 mode s",
+        "HTTPGetAction": "6 protocol s",
+        "KeyToPath": "4 user i",
+        "NodeAllocatableMappedResources": (
+            "1 name s, 2 quantity mio.k8s.apimachinery.pkg.api.resource.Quantity"
+        ),
+        "NodeAllocatableResourceClaimStatus": "4 mapping [mNodeAllocatableMappedResources",
+        "NodePodPreemptionPolicy": "1 disableResizePreemption [s",
+        "NodeSpec": "8 podPreemptionPolicy mNodePodPreemptionPolicy",
+        "PersistentVolumeClaimStatus": "10 healthStatus mVolumeHealthStatus",
+        "PodCertificateProjection": "8 user i",
+        "PodSpec": "44 evictionResponders [mEvictionResponder",
+        "PodStatus": "22 volumeHealth [mPodVolumeHealth",
+        "PodVolumeHealth": (
+            "1 name s, 2 healthConditions [mVolumeHealthCondition, "
+            "3 lastTransitionTime mio.k8s.apimachinery.pkg.apis.meta.v1.Time"
+        ),
+        "ProjectedVolumeSource": "3 defaultUser i",
+        "SecretVolumeSource": "5 defaultUser i",
+        "ServiceAccountTokenProjection": "4 user i",
+        "VolumeHealthCondition": "1 status s, 2 reason s, 3 message s",
+        "VolumeHealthStatus": (
+            "1 healthConditions [mVolumeHealthCondition, "
+            "2 lastTransitionTime mio.k8s.apimachinery.pkg.apis.meta.v1.Time"
+        ),
+        "VolumeMount": "8 bindMountOptions [s",
+    },
+    "io.k8s.api.resource.v1": {
+        "DeviceRequestAllocationResult": "11 skipNodeOperations [s",
+        "ResourceSliceSpec": "9 partitionTypeAttribute s, 10 skipNodeOperations [s",
+    },
+    "io.k8s.api.storage.v1": {
+        "CSINode": "3 status mCSINodeStatus",
+        "CSINodeStatus": "1 storageHealth [mStorageHealth",
+        "StorageHealth": "1 name s, 2 healthConditions [mStorageHealthCondition",
+        "StorageHealthCondition": (
+            "1 status s, 2 reason s, 3 message s, 4 accessMode s, 5 volumeMode s, "
+            "6 lastTransitionTime mio.k8s.apimachinery.pkg.apis.meta.v1.Time"
+        ),
+    },
+}
+_CRD = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1."
+# Pointers to scalars in messages that wire.json does not speak of.
+POINTERS = {
+    "io.k8s.api.admissionregistration.v1.Rule": "scope",
+    "io.k8s.api.core.v1.EphemeralContainerCommon": "restartPolicy",
+    "io.k8s.api.core.v1.PodLogOptions": "sinceSeconds tailLines limitBytes stream",
+    _CRD + "CustomResourceDefinitionVersion": "deprecationWarning",
+    _CRD + "CustomResourceSubresourceScale": "labelSelectorPath",
+    _CRD + "JSONSchemaProps": (
+        "$ref maximum minimum maxLength minLength maxItems minItems multipleOf maxProperties minProperties "
+        "x-kubernetes-preserve-unknown-fields x-kubernetes-list-type x-kubernetes-map-type"
+    ),
+    _CRD + "ServiceReference": "path port",
+    _CRD + "ValidationRule": "reason optionalOldSelf",
+    _CRD + "WebhookClientConfig": "url",
+    _META + "DeleteOptions": (
+        "gracePeriodSeconds orphanDependents propagationPolicy "
+        "ignoreStoreReadErrorWithClusterBreakingPotential"
+    ),
+    _META + "ListMeta": "remainingItemCount",
+    _META + "ListOptions": "timeoutSeconds sendInitialEvents",
+    _META + "PatchOptions": "force",
+    _META + "Preconditions": "uid resourceVersion",
+    "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference": "port",
+}
 
 
-class GoTypes:
-    """The type descriptors of a Go program (`internal/abi/type.go`)."""
-
-    def __init__(self, path: Path) -> None:
-        self.data = path.read_bytes()
-        self.sections = self._sections()
-        self.base = self.sections[".rodata"][0]
-
-    def _sections(self) -> dict[str, tuple[int, int, int]]:
-        """ELF sections with contents: name to (address, offset, size)."""
-        start = struct.unpack_from("<Q", self.data, 0x28)[0]
-        size, count, names = struct.unpack_from("<HHH", self.data, 0x3A)
-        rows = [struct.unpack_from("<IIQQQQ", self.data, start + i * size) for i in range(count)]
-        found = {}
-        for name, kind, _, address, offset, length in rows:
-            at = rows[names][4] + name
-            if kind != 8 and address:
-                found[self.data[at : self.data.index(b"\0", at)].decode()] = (address, offset, length)
-        return found
-
-    def offset(self, address: int) -> int:
-        for start, offset, size in self.sections.values():
-            if start <= address < start + size:
-                return offset + address - start
-        raise LookupError(hex(address))
-
-    def word(self, address: int) -> int:
-        return int(struct.unpack_from("<Q", self.data, self.offset(address))[0])
-
-    def kind(self, address: int) -> tuple[int, int]:
-        """(kind, flags)"""
-        at = self.offset(address)
-        return self.data[at + 23] & 31, self.data[at + 20]
-
-    def name(self, address: int) -> str:
-        """The type's name without its package."""
-        at = self.offset(address)
-        text = self.text(self.base + struct.unpack_from("<i", self.data, at + 40)[0])[0]
-        return text.lstrip("*").rsplit(".", 1)[-1]
-
-    def text(self, address: int) -> tuple[str, str]:
-        """A name and its struct tag."""
-        at = self.offset(address)
-        tagged = self.data[at] & 2
-        name, at = self._counted(at + 1)
-        return name, self._counted(at)[0] if tagged else ""
-
-    def _counted(self, at: int) -> tuple[str, int]:
-        length = shift = 0
-        while True:
-            byte = self.data[at]
-            at += 1
-            length |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return self.data[at : at + length].decode(), at + length
-
-    def package(self, address: int) -> str:
-        if not self.kind(address)[1] & 1:
-            return ""
-        at = struct.unpack_from("<i", self.data, self.offset(address + 80))[0]
-        return self.text(self.base + at)[0] if at else ""
-
-    def fields(self, address: int) -> Iterator[tuple[str, int]]:
-        """(tag, type) of a struct's fields."""
-        first, count = self.word(address + 56), self.word(address + 64)
-        for i in range(count):
-            yield self.text(self.word(first + 24 * i))[1], self.word(first + 24 * i + 8)
-
-    def structs(self) -> Iterator[int]:
-        """Every named struct that can be reached from the program's type links."""
-        _, at, size = self.sections[".typelink"]
-        rest = [self.base + struct.unpack_from("<i", self.data, at + i)[0] for i in range(0, size, 4)]
-        seen = set()
-        while rest:
-            address = rest.pop()
-            if address in seen:
-                continue
-            seen.add(address)
-            kind, flags = self.kind(address)
-            if kind in (POINTER, SLICE):
-                rest.append(self.word(address + 48))
-            elif kind == MAP:
-                rest += [self.word(address + 48), self.word(address + 56)]
-            elif kind == STRUCT:
-                rest += [field for _, field in self.fields(address)]
-                if flags & 4:
-                    yield address
+def texts(source: Path) -> Iterator[str]:
+    """The contents of every generated.proto."""
+    if source.is_dir():
+        yield from (path.read_text() for path in sorted(source.rglob(FILE)))
+        return
+    with tarfile.open(source) as archive:
+        for member in archive:
+            if Path(member.name).name == FILE and (content := archive.extractfile(member)) is not None:
+                yield content.read().decode()
 
 
-def definition(types: GoTypes, address: int) -> str:
-    path = types.package(address).removeprefix("k8s.io/").replace("/", ".")
-    return f"io.k8s.{path}.{types.name(address)}"
+def definition(package: str, name: str) -> str:
+    """`k8s.io.kube_aggregator.pkg` is `io.k8s.kube-aggregator.pkg` in the schema."""
+    return f"io.k8s.{package.removeprefix('k8s.io.').replace('_', '-')}.{name}"
 
 
-def code(types: GoTypes, address: int) -> str:
-    kind, _ = types.kind(address)
-    if kind == POINTER:
-        return "*" + code(types, types.word(address + 48))
-    if kind == SLICE:
-        inner = types.word(address + 48)
-        if types.kind(inner)[0] == 8:
-            return "B"
-        return "L" if types.name(address) in LISTS else "[" + code(types, inner)
-    if kind == MAP:
-        return "{" + code(types, types.word(address + 56))
-    return "m" + definition(types, address) if kind == STRUCT else SCALARS[kind]
+def code(package: str, kind: str, label: str) -> str:
+    if kind.startswith("map<"):
+        return "{" + code(package, kind.removesuffix(">").split(",")[1].strip(), "")
+    if label == "repeated":
+        return "[" + code(package, kind, "")
+    if kind in SCALARS:
+        return SCALARS[kind]
+    scope, _, name = kind.lstrip(".").rpartition(".")
+    return "L" if name in LISTS else "m" + definition(scope or package, name)
 
 
-def message(types: GoTypes, address: int) -> dict[str, str]:
-    found = {}
-    for tag, field in types.fields(address):
-        wire = re.search(r'protobuf:"[^",]+,(\d+)', tag)
-        name = re.search(r'json:"([^",]*)', tag)
-        if wire and name and name[1] != "-":
-            found[wire[1]] = f"{name[1]}:{code(types, field)}"
-    return found
+def messages(text: str) -> Iterator[tuple[str, dict[str, tuple[str, str]]]]:
+    """(definition, {number: (name, code)}) of one file."""
+    package = re.search(r"^package ([\w.]+);", text, re.MULTILINE)
+    if package is None:
+        return
+    for name, body in _MESSAGE.findall(text):
+        lines = (_FIELD.match(line) for line in body.splitlines())
+        yield (
+            definition(package[1], name),
+            {
+                line["number"]: (line["name"], code(package[1], line["type"], (line["label"] or "").strip()))
+                for line in lines
+                if line
+            },
+        )
 
 
-def main(*paths: str) -> None:
-    table: dict[str, dict[str, str]] = {}
-    for path in paths:
-        types = GoTypes(Path(path))
-        for address in types.structs():
-            if types.package(address).startswith(PACKAGES):
-                fields = message(types, address)
-                if fields:
-                    table[definition(types, address)] = fields
-    served = {
-        name: fields for name, fields in table.items() if not re.search(r"\.v\d+(alpha|beta)\d+\.", name)
+class Known:
+    """What the schema and kinds/wire.json know of a definition."""
+
+    def __init__(self) -> None:
+        packed = (SOURCE / "api/data/schema.json.z").read_bytes()
+        self.schema: dict[str, Any] = json.loads(zlib.decompress(packed))
+        self.wire: dict[str, Any] = json.loads((SOURCE / "apiserver/kinds/wire.json").read_bytes())
+
+    def entry(self, owner: str, name: str, kind: str) -> str:
+        """A field of the table."""
+        properties = self.schema.get(owner, {}).get("properties")
+        if properties is not None:
+            by_letters = {_letters(key): key for key in properties}
+            if _letters(name) not in by_letters and kind.startswith("m"):
+                return f":{kind}"
+            name = by_letters.get(_letters(name), name)
+        kept = self.wire.get(owner.removeprefix("io.k8s.api."), {}).get("kept", ())
+        kept = [*kept, *POINTERS.get(owner, "").split()]
+        pointer = "*" if name in kept and kind[0] in "sibd" else ""
+        return f"{name}:{pointer}{kind}"
+
+
+def _letters(name: str) -> str:
+    """`_ref`, `xKubernetesMapType`, `Webhooks` are `$ref`, `x-kubernetes-map-type`, `webhooks` in JSON."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def newer() -> Iterator[tuple[str, dict[str, tuple[str, str]]]]:
+    """NEWER as `messages` gives them."""
+    for package, found in NEWER.items():
+        for name, text in found.items():
+            fields = (field.split(" ") for field in text.split(", "))
+            yield (
+                f"{package}.{name}",
+                {
+                    number: (key, re.sub(r"m(?!io\.)(?=[A-Z])", f"m{package}.", kind))
+                    for number, key, kind in fields
+                },
+            )
+
+
+def main(source: str) -> None:
+    known = Known()
+    raw: dict[str, dict[str, tuple[str, str]]] = {}
+    for text in texts(Path(source)):
+        raw.update(messages(text))
+    for new, old in PROMOTED.items():
+        for owner in [owner for owner in raw if owner.startswith(old)]:
+            fields = {number: (name, kind.replace(old, new)) for number, (name, kind) in raw[owner].items()}
+            raw.setdefault(owner.replace(old, new), fields)
+    for owner, fields in newer():
+        raw.setdefault(owner, {}).update(fields)
+    table = {
+        owner: {number: known.entry(owner, *field) for number, field in fields.items()}
+        for owner, fields in raw.items()
+        if not UNSTABLE.search(owner)
     }
-    text = json.dumps(served, separators=(",", ":"), sort_keys=True)
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_bytes(zlib.compress(text.encode(), 9))
-    print(f"{len(served)} messages, {OUT.stat().st_size} bytes")
+    packed = zlib.compress(json.dumps(table, separators=(",", ":"), sort_keys=True).encode(), 9)
+    OUT.write_bytes(packed)
+    print(f"{len(table)} messages, {len(packed)} bytes")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main(sys.argv[1])

@@ -110,20 +110,41 @@ def _value(flag: Flag, text: str) -> Any:
     try:
         match flag.kind:
             case "bool":
-                return _BOOLS[text.lower()]
+                return _boolean(text)
             case "int":
-                return int(text)
+                return _integer(text)
             case "float":
-                return float(text)
+                return _number(text)
             case "duration":
                 return duration(text)
             case "strings":
                 return tuple(part for part in text.split(",") if part)
             case "map":
                 return dict(_pair(part) for part in text.split(",") if part)
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise UsageError(f'invalid argument "{text}" for "{flag.name}" flag: {error}') from error
     return text
+
+
+def _boolean(text: str) -> bool:
+    found = _BOOLS.get(text.lower())
+    if found is None:
+        raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
+    return found
+
+
+def _integer(text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(text) > 19 or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+        raise ValueError(f'strconv.ParseFloat: parsing "{text}": invalid syntax')
+    return float(text)
 
 
 def _pair(text: str) -> tuple[str, str]:

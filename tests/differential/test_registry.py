@@ -179,6 +179,8 @@ def _without_known(value: Any) -> Any:
             value["causes"] = [c for i, c in enumerate(causes) if c not in causes[:i]]
         if "clusterIP" in value and value["clusterIP"] != "None":
             value["clusterIP"], value["clusterIPs"] = "IP", ["IP"]
+        if isinstance(value.get("managedFields"), list):  # upstream's order is by time first
+            value["managedFields"].sort(key=lambda e: (e.get("manager", ""), e.get("operation", ""), str(e)))
         if value.get("continue"):
             value["continue"] = "TOKEN"
         return {key: _without_known(child) for key, child in value.items()}

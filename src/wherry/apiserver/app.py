@@ -128,7 +128,11 @@ class ApiServer:
     async def start(self) -> None:
         """The caches are filled and what every cluster has is there when it returns."""
         await self.registry.start()
-        await self.bootstrap.ensure()
+        try:
+            await self.bootstrap.ensure()
+        except BaseException:
+            await self.registry.stop()
+            raise
         self._background = asyncio.create_task(self.bootstrap.keep_endpoints())
 
     async def stop(self) -> None:

@@ -130,7 +130,7 @@ class Bootstrap:
             await self._create("priorityclasses.scheduling.k8s.io", priority_class(name))
         address = self._settings.kubernetes_service_ip
         await self._create("services", service(address, self._settings.secure_port), "default")
-        await self._reconcile()
+        await self._try_reconcile()
         self._done = True
 
     async def _create(self, group_resource: str, obj: Obj, where: str = "") -> None:
@@ -148,6 +148,7 @@ class Bootstrap:
         return (
             self._settings.endpoint_reconciler
             and bool(address)
+            and self._settings.secure_port > 0
             and not ipaddress.ip_address(address).is_loopback
         )
 
@@ -158,9 +159,16 @@ class Bootstrap:
             try:
                 for name in NAMESPACES:
                     await self._create("namespaces", namespace(name))
-                await self._reconcile()
             except (ApiError, StoreFull, StoreFailed) as error:
-                log.warning("the endpoints of the kubernetes service were not updated: %s", error)
+                log.warning("the cluster's own namespaces were not made: %s", error)
+            await self._try_reconcile()
+
+    async def _try_reconcile(self) -> None:
+        """On a full disk an API server must still start, so that something can be deleted."""
+        try:
+            await self._reconcile()
+        except (ApiError, StoreFull, StoreFailed) as error:
+            log.warning("the endpoints of the kubernetes service were not updated: %s", error)
 
     async def withdraw(self) -> None:
         """Takes this server's address back, so that clients stop coming before it is gone."""

@@ -118,7 +118,7 @@ def _yaml(value: Any, indent: str = "") -> str:
         )
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=not str(value).isprintable())
 
 
 def _type(value: str | list[str]) -> bytes:

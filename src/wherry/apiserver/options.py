@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from wherry.apiserver.admission.settings import PLUGINS
 from wherry.apiserver.serving import run
 from wherry.apiserver.settings import (
     DEFAULT_ISSUER,
@@ -166,14 +167,14 @@ def settings(flags: dict[str, Any]) -> ApiServerSettings:
             tuple(flags["kubelet_preferred_address_types"]),
         ),
         authorization_modes=_modes(flags["authorization_mode"]),
-        enable_admission_plugins=tuple(flags["enable_admission_plugins"]),
-        disable_admission_plugins=tuple(flags["disable_admission_plugins"]),
+        enable_admission_plugins=_plugins(flags, "enable_admission_plugins"),
+        disable_admission_plugins=_plugins(flags, "disable_admission_plugins"),
         allow_privileged=flags["allow_privileged"],
         service_cluster_ip_range=flags["service_cluster_ip_range"],
         service_node_port_range=_port_range(flags["service_node_port_range"]),
         event_ttl=flags["event_ttl"],
-        max_requests_inflight=flags["max_requests_inflight"],
-        max_mutating_requests_inflight=flags["max_mutating_requests_inflight"],
+        max_requests_inflight=_count(flags, "max_requests_inflight"),
+        max_mutating_requests_inflight=_count(flags, "max_mutating_requests_inflight"),
         endpoint_reconciler=flags["endpoint_reconciler_type"] != "none",
     )
     _check_range(made)
@@ -256,6 +257,20 @@ def _modes(modes: tuple[str, ...]) -> tuple[str, ...]:
         if mode not in _MODES:
             raise UsageError(f'authorization-mode "{mode}" is not one of {", ".join(_MODES)}')
     return tuple(modes)
+
+
+def _plugins(flags: dict[str, Any], key: str) -> tuple[str, ...]:
+    for name in flags[key]:
+        if name not in PLUGINS:
+            raise UsageError(f'{key.replace("_", "-")} plugin "{name}" is unknown')
+    return tuple(flags[key])
+
+
+def _count(flags: dict[str, Any], key: str) -> int:
+    number: int = flags[key]
+    if number < 0:
+        raise UsageError(f"--{key.replace('_', '-')} can not be negative value")
+    return number
 
 
 def _check_range(made: ApiServerSettings) -> None:

@@ -5,8 +5,8 @@ kubectl's typed commands (`create deployment`, `create token`, `auth can-i`) and
 apiVersion, kind and message. `decode` reads it by the packaged table of field numbers (made by
 tools/build_protobuf.py); `as_json` turns such a request into a JSON one at the server's door.
 
-Only reading is here: answers are JSON, which every such client accepts. Fields that hold Go's zero
-value and aren't pointers are left out, as Go's JSON encoder leaves them out.
+Only reading is here: answers are JSON, which every such client accepts. Scalars that hold Go's zero
+value and aren't pointers are left out, as Go's JSON encoder leaves them out. Unknown fields are skipped.
 """
 
 from __future__ import annotations
@@ -155,12 +155,9 @@ def _message(name: str, data: memoryview, depth: int) -> Any:
             value = _value(code, raw, depth)
             if not key:
                 out.update(value or {})
-            elif value or (value is not None and not isinstance(value, _EMPTYABLE)):
+            elif value or (code[0] == "m" and value is not None):
                 out[key] = value
     return out
-
-
-_EMPTYABLE = (str, int, float, dict, list)
 
 
 def _value(code: str, raw: Any, depth: int) -> Any:

@@ -11,15 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from wherry.api.errors import ApiError
 from wherry.apiserver.app import ApiServer
-from wherry.apiserver.auth.keys import BadKey, ensure_key_file
+from wherry.apiserver.auth.keys import BadKey, check_key_file, ensure_key_file
 from wherry.apiserver.auth.tokenfile import BadTokenFile
 from wherry.apiserver.settings import ApiServerSettings
 from wherry.component import Env
 from wherry.component_flags import UsageError
 from wherry.etcd.open import open_store
 from wherry.etcd.store import MvccStore
-from wherry.etcd.types import StoreFailed
+from wherry.etcd.types import StoreFailed, StoreFull
 from wherry.http.tls import self_signed, server_context
 
 _NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", "127.0.0.1")
@@ -33,9 +34,13 @@ async def run(settings: ApiServerSettings, flags: dict[str, Any], ready: Callabl
     try:
         try:
             server = ApiServer(store, env, settings)
-        except (BadTokenFile, BadKey, UnicodeDecodeError) as error:
+        except BadTokenFile as error:
             raise UsageError(str(error)) from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"--token-auth-file: {settings.token_auth_file} is no text: {error}") from error
         await _together(server, store, ready)
+    except (ApiError, StoreFailed, StoreFull) as error:
+        raise OSError(f"the API server cannot go on: {error}") from error
     except OSError as error:
         if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
             where = f"{settings.bind_address}:{settings.secure_port}"
@@ -77,6 +82,13 @@ def _with_files(settings: ApiServerSettings, cert_dir: Path, env: Env) -> ApiSer
     except OSError as error:
         raise UsageError(f"--cert-dir: cannot write {error.filename}: {error.strerror}") from error
     settings = dataclasses.replace(settings, **changes)
+    accounts = settings.service_account
+    try:
+        for name in (accounts.signing_key_file, *accounts.key_files):
+            if name is not None:
+                check_key_file(name)
+    except (BadKey, OSError) as error:
+        raise UsageError(f"service account key: {error}") from error
     if settings.tls_cert_file is None or settings.tls_private_key_file is None:
         raise UsageError("--tls-cert-file and --tls-private-key-file must be given together")
     try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -38,6 +38,7 @@ class Ports:
     scheduler: int
 
 
+_FIELDS = tuple(Ports.__dataclass_fields__)
 _FIRST = Ports(
     apiserver=6443, kubelet=10250, dns=10053, proxy_health=10256, controller_manager=10257, scheduler=10259
 )
@@ -186,6 +187,8 @@ def load(paths: Paths) -> ClusterSettings | None:
         data = paths.settings.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise UsageError(f"cannot read the data directory {paths.root}: {error.strerror}") from error
     try:
         return msgspec.json.decode(data, type=ClusterSettings)
     except msgspec.DecodeError as error:
@@ -227,16 +230,15 @@ def forget(name: str) -> None:
 
 def make(name: str, *, simulated: bool, nodes: int) -> ClusterSettings:
     """Settings for a new cluster: the lowest slot no known cluster has, and ports that are free."""
-    others = [s for root in known().values() if (s := load(Paths(root))) is not None and s.name != name]
+    others = _others(name)
     taken = {other.slot for other in others}
     slot = next((n for n in range(MAX_SLOTS) if n not in taken), None)
     if slot is None:
         raise UsageError(f"{MAX_SLOTS} clusters exist already; delete one with: wherry delete cluster NAME")
-    used = {getattr(o.ports, field) for o in others for field in Ports.__dataclass_fields__}
     ports: dict[str, int] = {}
-    for field in Ports.__dataclass_fields__:
+    for field in _FIELDS:
         first = getattr(_FIRST, field) + slot * getattr(_STEP, field)
-        ports[field] = _free_port(first, getattr(_STEP, field), used | set(ports.values()))
+        ports[field] = _free_port(first, getattr(_STEP, field), _used(others) | set(ports.values()))
     return ClusterSettings(
         name=check_name(name),
         slot=slot,
@@ -248,6 +250,27 @@ def make(name: str, *, simulated: bool, nodes: int) -> ClusterSettings:
         service_cidr=f"10.{96 + slot // 16}.{slot % 16 * 16}.0/20",
         ports=Ports(**ports),
     )
+
+
+def with_free_ports(settings: ClusterSettings) -> ClusterSettings:
+    """The same for a cluster that is down, with other ports in place of those that somebody else has
+    taken meanwhile."""
+    ports = {field: getattr(settings.ports, field) for field in _FIELDS}
+    for field, port in ports.items():
+        if not _can_listen(port):
+            step: int = getattr(_STEP, field)
+            ports[field] = _free_port(port + step, step, _used(_others(settings.name)) | set(ports.values()))
+    return replace(settings, ports=Ports(**ports))
+
+
+def _others(name: str) -> list[ClusterSettings]:
+    """The known clusters but the one of this name."""
+    found = [load(Paths(root)) for other, root in known().items() if other != name]
+    return [settings for settings in found if settings is not None]
+
+
+def _used(clusters: list[ClusterSettings]) -> set[int]:
+    return {getattr(cluster.ports, field) for cluster in clusters for field in _FIELDS}
 
 
 def _free_port(first: int, step: int, used: set[int]) -> int:

@@ -28,7 +28,7 @@ from wherry.cluster.nodes import ready_nodes
 from wherry.cluster.remains import clear_run, end_processes, processes
 from wherry.cluster.service import ServiceStatus
 from wherry.cluster.services import NODE_AGENTS, services
-from wherry.cluster.settings import ClusterSettings, Paths, forget, save
+from wherry.cluster.settings import ClusterSettings, Paths, Ports, forget, save, with_free_ports
 from wherry.cluster.state import (
     AlreadyRunning,
     Lock,
@@ -62,13 +62,23 @@ def timed(report: Report, text: str) -> Iterator[None]:
     report(Step(text, loop.time() - started))
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The settings may differ from those asked for in the ports, when one of them was taken."""
+
+    settings: ClusterSettings
+    kubeconfig: Path
+
+
 async def up(
     paths: Paths, settings: ClusterSettings, clock: Clock, options: UpOptions, report: Report
-) -> Path:
-    """Brings the cluster up and returns the kubeconfig file that its context is in. What does not come
-    up is stopped again; what is only late goes on."""
+) -> Started:
+    """Brings the cluster up and enters its context in the kubeconfig. What does not come up is stopped
+    again; what is only late goes on."""
     launched = False
+    userconfig.check(settings.context)
     if not is_running(paths):
+        settings = await _settle_ports(paths, settings, report)
         with timed(report, "Certificates and kubeconfigs"):
             _prepare(paths, settings, clock)
         launched = start_supervisor(paths)
@@ -80,8 +90,19 @@ async def up(
         if launched:
             await stop_supervisor(paths)
         raise
-    content = _admin_config(paths)
-    return userconfig.merge(content, switch=not options.keep_context)
+    kubeconfig = userconfig.merge(_admin_config(paths), switch=not options.keep_context)
+    return Started(settings, kubeconfig)
+
+
+async def _settle_ports(paths: Paths, settings: ClusterSettings, report: Report) -> ClusterSettings:
+    if crashed(paths):
+        await end_processes(paths)  # they may have our ports
+    settled = with_free_ports(settings)
+    for field in Ports.__dataclass_fields__:
+        before, now = getattr(settings.ports, field), getattr(settled.ports, field)
+        if before != now:
+            report(Step(f"Port {before} is in use; {field.replace('_', ' ')}: {now}", 0.0))
+    return settled
 
 
 def _prepare(paths: Paths, settings: ClusterSettings, clock: Clock) -> None:

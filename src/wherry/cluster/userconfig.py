@@ -29,6 +29,11 @@ def files() -> list[Path]:
     return listed or [Path.home() / ".kube" / "config"]
 
 
+def check(name: str) -> None:
+    """Whether `merge` will find files it can read. Raises UsageError."""
+    _read(_file_with(name))
+
+
 def merge(content: dict[str, Any], *, switch: bool = True) -> Path:
     """Puts the entries of `content` in (replacing those of the same name) and makes its context the
     current one. Returns the file that was written."""
@@ -110,11 +115,16 @@ def _read(file: Path) -> dict[str, Any]:
         loaded = yaml.safe_load(file.read_text()) or {}
     except FileNotFoundError:
         loaded = {}
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"cannot read the kubeconfig {file}: {error}") from error
-    if not isinstance(loaded, dict):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        why = " ".join(str(error).split())
+        raise UsageError(f"cannot read the kubeconfig {file}: {why}") from error
+    if not isinstance(loaded, dict) or not all(_is_section(loaded.get(name)) for name in _SECTIONS):
         raise UsageError(f"{file} is not a kubeconfig")
     return {"apiVersion": "v1", "kind": "Config", "preferences": {}, **loaded}
+
+
+def _is_section(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(entry, dict) for entry in value))
 
 
 def _write(file: Path, config: dict[str, Any]) -> None:

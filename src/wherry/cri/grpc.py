@@ -43,9 +43,7 @@ _RECONNECT = 0.5
 _EVENTS: dict[int, Any] = {pb.CONTAINER_STOPPED_EVENT: "exited", pb.CONTAINER_DELETED_EVENT: "deleted"}
 
 
-class GrpcRuntime:
-    """One connection to a runtime. Make it inside the running loop; `close` it there too."""
-
+class _Connection:
     def __init__(self, endpoint: str) -> None:
         target = endpoint if "://" in endpoint else f"unix://{endpoint}"
         options = [
@@ -60,7 +58,57 @@ class GrpcRuntime:
     async def close(self) -> None:
         await self._channel.close()
 
-    # --- the runtime as a whole
+
+class _Sessions(_Connection):
+    async def exec(self, container_id: str, command: Sequence[str], timeout: float) -> ExecResult:
+        request = pb.ExecSyncRequest(container_id=container_id, cmd=command, timeout=int(timeout))
+        reply = await _call(self._runtime.ExecSync, request, timeout + _REQUEST if timeout else None)
+        return ExecResult(reply.exit_code, reply.stdout, reply.stderr)
+
+    async def exec_url(
+        self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool
+    ) -> str:
+        request = pb.ExecRequest(
+            container_id=container_id, cmd=command, tty=tty, stdin=stdin, stdout=stdout, stderr=stderr
+        )
+        return str((await _call(self._runtime.Exec, request)).url)
+
+    async def attach_url(
+        self, container_id: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool
+    ) -> str:
+        request = pb.AttachRequest(
+            container_id=container_id, tty=tty, stdin=stdin, stdout=stdout, stderr=stderr
+        )
+        return str((await _call(self._runtime.Attach, request)).url)
+
+    async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str:
+        request = pb.PortForwardRequest(pod_sandbox_id=sandbox_id, port=ports)
+        return str((await _call(self._runtime.PortForward, request)).url)
+
+
+class _Images(_Connection):
+    async def pull_image(self, image: str, auth: Auth | None, sandbox: SandboxConfig | None) -> str:
+        request = pb.PullImageRequest(
+            image=pb.ImageSpec(image=image),
+            auth=convert.auth(auth) if auth else None,
+            sandbox_config=convert.sandbox_config(sandbox) if sandbox else None,
+        )
+        return str((await _call(self._images.PullImage, request, None)).image_ref)
+
+    async def image_status(self, image: str) -> Image | None:
+        reply = await _call(self._images.ImageStatus, pb.ImageStatusRequest(image=pb.ImageSpec(image=image)))
+        return convert.image(reply.image) if reply.HasField("image") else None
+
+    async def list_images(self) -> list[Image]:
+        reply = await _call(self._images.ListImages, pb.ListImagesRequest())
+        return [convert.image(message) for message in reply.images]
+
+    async def remove_image(self, image: str) -> None:
+        await _idempotent(self._images.RemoveImage, pb.RemoveImageRequest(image=pb.ImageSpec(image=image)))
+
+
+class GrpcRuntime(_Sessions, _Images):
+    """One connection to a runtime. Make it inside the running loop; `close` it there too."""
 
     async def info(self) -> RuntimeInfo:
         version = await _call(self._runtime.Version, pb.VersionRequest(version="0.1.0"), 10)
@@ -190,54 +238,6 @@ class GrpcRuntime:
 
     async def reopen_log(self, container_id: str) -> None:
         await _call(self._runtime.ReopenContainerLog, pb.ReopenContainerLogRequest(container_id=container_id))
-
-    # --- sessions
-
-    async def exec(self, container_id: str, command: Sequence[str], timeout: float) -> ExecResult:
-        request = pb.ExecSyncRequest(container_id=container_id, cmd=command, timeout=int(timeout))
-        reply = await _call(self._runtime.ExecSync, request, timeout + _REQUEST if timeout else None)
-        return ExecResult(reply.exit_code, reply.stdout, reply.stderr)
-
-    async def exec_url(
-        self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool
-    ) -> str:
-        request = pb.ExecRequest(
-            container_id=container_id, cmd=command, tty=tty, stdin=stdin, stdout=stdout, stderr=stderr
-        )
-        return str((await _call(self._runtime.Exec, request)).url)
-
-    async def attach_url(
-        self, container_id: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool
-    ) -> str:
-        request = pb.AttachRequest(
-            container_id=container_id, tty=tty, stdin=stdin, stdout=stdout, stderr=stderr
-        )
-        return str((await _call(self._runtime.Attach, request)).url)
-
-    async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str:
-        request = pb.PortForwardRequest(pod_sandbox_id=sandbox_id, port=ports)
-        return str((await _call(self._runtime.PortForward, request)).url)
-
-    # --- images
-
-    async def pull_image(self, image: str, auth: Auth | None, sandbox: SandboxConfig | None) -> str:
-        request = pb.PullImageRequest(
-            image=pb.ImageSpec(image=image),
-            auth=convert.auth(auth) if auth else None,
-            sandbox_config=convert.sandbox_config(sandbox) if sandbox else None,
-        )
-        return str((await _call(self._images.PullImage, request, None)).image_ref)
-
-    async def image_status(self, image: str) -> Image | None:
-        reply = await _call(self._images.ImageStatus, pb.ImageStatusRequest(image=pb.ImageSpec(image=image)))
-        return convert.image(reply.image) if reply.HasField("image") else None
-
-    async def list_images(self) -> list[Image]:
-        reply = await _call(self._images.ListImages, pb.ListImagesRequest())
-        return [convert.image(message) for message in reply.images]
-
-    async def remove_image(self, image: str) -> None:
-        await _idempotent(self._images.RemoveImage, pb.RemoveImageRequest(image=pb.ImageSpec(image=image)))
 
 
 async def _call(method: Any, request: Any, timeout: float | None = _REQUEST) -> Any:

@@ -63,7 +63,38 @@ def _succeed(status: ContainerStatus, command: Sequence[str]) -> ExecResult:
     return ExecResult(0)
 
 
-class SimulatedRuntime:
+class _NoStreams:
+    async def exec_url(
+        self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool
+    ) -> str:
+        raise _no_streams()
+
+    async def attach_url(
+        self, container_id: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool
+    ) -> str:
+        raise _no_streams()
+
+    async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str:
+        raise _no_streams()
+
+
+class _EveryImage:
+    """Whatever is asked for is there."""
+
+    async def pull_image(self, image: str, auth: Auth | None, sandbox: SandboxConfig | None) -> str:
+        return image
+
+    async def image_status(self, image: str) -> Image | None:
+        return Image(image, tags=(image,))
+
+    async def list_images(self) -> list[Image]:
+        return []
+
+    async def remove_image(self, image: str) -> None:
+        """There are none to remove."""
+
+
+class SimulatedRuntime(_NoStreams, _EveryImage):
     def __init__(
         self,
         clock: Clock,
@@ -229,33 +260,6 @@ class SimulatedRuntime:
         if entry.status.state != "running":
             raise RuntimeFault("UNKNOWN", "container is not running")
         return self._execute(entry.status, command)
-
-    async def exec_url(
-        self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool
-    ) -> str:
-        raise _no_streams()
-
-    async def attach_url(
-        self, container_id: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool
-    ) -> str:
-        raise _no_streams()
-
-    async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str:
-        raise _no_streams()
-
-    # --- images
-
-    async def pull_image(self, image: str, auth: Auth | None, sandbox: SandboxConfig | None) -> str:
-        return image
-
-    async def image_status(self, image: str) -> Image | None:
-        return Image(image, tags=(image,))
-
-    async def list_images(self) -> list[Image]:
-        return []
-
-    async def remove_image(self, image: str) -> None:
-        """There are none to remove."""
 
     # --- scripting
 

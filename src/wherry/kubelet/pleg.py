@@ -22,7 +22,7 @@ HEALTHY = 180.0
 
 class Pleg:
     """`exited(container_id)` for each end, `changed(snapshot, uids)` after each relist with the pods
-    whose containers differ from the relist before."""
+    whose containers differ from the relist before, or all when the runtime is back after a failure."""
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Pleg:
         self._before: dict[str, frozenset[tuple[str, str]]] = {}
         self._relist_seconds = relist
         self._look = asyncio.Event()
+        self._down = False
         self._last = 0.0
 
     def healthy(self) -> bool:
@@ -62,7 +63,9 @@ class Pleg:
             try:
                 await self.look()
             except RuntimeFault as fault:
-                log.warning("the container runtime does not list its containers: %s", fault)
+                if not self._down:
+                    log.warning("the container runtime does not list its containers: %s", fault)
+                self._down = True
             self._look.clear()
             try:
                 async with asyncio.timeout(seconds):
@@ -74,8 +77,9 @@ class Pleg:
         snapshot = await self._runtime.snapshot()
         self._last = asyncio.get_running_loop().time()
         now = _states(snapshot)
-        uids = [uid for uid in {**self._before, **now} if self._before.get(uid) != now.get(uid)]
-        self._before = now
+        seen = {**self._before, **now}
+        uids = [uid for uid in seen if self._down or self._before.get(uid) != now.get(uid)]
+        self._before, self._down = now, False
         self._changed(snapshot, uids)
         return snapshot
 

@@ -33,7 +33,7 @@ from wherry.kubelet.images import ImagePuller
 from wherry.kubelet.node import RENEW_SECONDS, REPORT_SECONDS, NodeReporter
 from wherry.kubelet.nodeobject import Health, NodeShape
 from wherry.kubelet.runner import PodRunner
-from wherry.kubelet.simulatedhost import AlwaysWell, SimulatedHost, SimulatedNode
+from wherry.kubelet.simulatedhost import AlwaysWell, NoEvents, SimulatedHost, SimulatedNode
 from wherry.kubelet.statuswriter import StatusWriter
 from wherry.kubelet.view import Viewer
 
@@ -59,6 +59,8 @@ class SimulatedSettings(msgspec.Struct, frozen=True):
     """Spread over this many zones (`topology.kubernetes.io/zone`); 0 for no zones."""
     start_seconds: float = 0.01
     """What making a sandbox takes, and starting a container."""
+    eventful: int = 50
+    """Above this many nodes pods have no events: they would be most of what is written."""
 
 
 class SimulatedNodes:
@@ -126,7 +128,7 @@ class SimulatedNodes:
             runtime=self.runtime,
             runtime_name=_MACHINE,
             host=self._host,
-            events=self._events,
+            events=self._events if self._settings.count <= self._settings.eventful else NoEvents(),
             writer=StatusWriter(client, WorkQueue()),
             images=ImagePuller(self.runtime, clock),
             viewer=Viewer(self.runtime),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -177,3 +177,18 @@ class AlwaysWell:
 
     async def run(self, pod: Any, container: Any, container_id: str, handler: Any, ip: str) -> str:
         return ""
+
+
+class NoEvents:
+    """Takes events and forgets them."""
+
+    def event(
+        self,
+        obj: Any,
+        type: Literal["Normal", "Warning"],
+        reason: str,
+        message: str,
+        *,
+        field_path: str = "",
+    ) -> None:
+        """Nothing is recorded."""

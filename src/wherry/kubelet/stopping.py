@@ -8,9 +8,11 @@ with what is left of the pod's grace period. Upstream: `kuberuntime_container.ki
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from wherry.cri.types import ContainerStatus, RuntimeFault
+from wherry.kubelet.actions import Stop
 from wherry.kubelet.deps import Deps
 from wherry.kubelet.podspec import Kind, containers, is_sidecar
 from wherry.kubelet.view import PodView
@@ -79,6 +81,15 @@ async def _pre_stop(
         return  # the hook has used up the grace period: no failure, the stop signal comes now
     if failure:
         deps.container_event(pod, kind, container.name, "Warning", "FailedPreStopHook", "PreStopHook failed")
+
+
+async def stop_failing(deps: Deps, pod: Any, view: PodView, stops: Iterable[Stop]) -> None:
+    """Stops the containers that their probes have given up, or whose state nobody knows."""
+    runs = {run.id: run for run in view.all()}
+    for stop in stops:
+        message = f"{stop.message}, will be restarted" if stop.probe else stop.message
+        grace = probe_grace(pod, stop.container, stop.probe)
+        await stop_container(deps, pod, stop.kind, stop.container, runs[stop.id], grace, message, view)
 
 
 def probe_grace(pod: Any, container: Any, probe: str) -> float:

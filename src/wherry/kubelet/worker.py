@@ -14,33 +14,31 @@ Invariants:
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from wherry.api.errors import ApiError
-from wherry.api.scheme import resource
 from wherry.clock import parse_rfc3339, rfc3339
 from wherry.cri.types import RuntimeFault
 from wherry.kubelet.actions import Plan, plan
+from wherry.kubelet.burial import delete_object, forget
 from wherry.kubelet.deps import Deps
 from wherry.kubelet.host import SetupError
 from wherry.kubelet.launch import Launcher, Slot
-from wherry.kubelet.podspec import find_container, full_name, grace_period, is_static, is_terminal
+from wherry.kubelet.observed import Observed
+from wherry.kubelet.pace import Pace
+from wherry.kubelet.podspec import full_name, grace_period, is_static, is_terminal
 from wherry.kubelet.probes import PodProbes
 from wherry.kubelet.resources.qos import qos_class
 from wherry.kubelet.status import Facts, pod_status
-from wherry.kubelet.stopping import probe_grace, stop_container, stop_pod
-from wherry.kubelet.view import EMPTY
+from wherry.kubelet.stopping import stop_failing, stop_pod
+from wherry.kubelet.view import PodView
 
 log = logging.getLogger("wherry.kubelet")
 
-PODS = resource("pods")
 _RETRY_FIRST, _RETRY_MOST = 0.5, 120.0
-_EXIT_LAG = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Waits for a runtime to know of the exit that it has just reported."""
 DEADLINE = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 State = Literal["running", "stopping", "stopped"]
@@ -52,7 +50,6 @@ class PodWorker:
         self.pod = pod
         self.uid: str = pod.metadata.uid
         self.state: State = "running"
-        self.view = EMPTY
         self._deps = deps
         self._read = adopt
         self._silent = is_terminal(pod)  # its last word was said before this kubelet started
@@ -60,18 +57,21 @@ class PodWorker:
         self._finished = False
         self._failure: tuple[str, str] | None = None
         self._deleted = False
-        self._wake = asyncio.Event()
-        self._step: asyncio.Task[float | None] | None = None
-        self._exited: set[str] = set()
-        self._messages: dict[str, str] = {}
+        self._pace = Pace()
+        self._observed = Observed(deps, self.uid)
         self._start_time = pod.status.startTime or rfc3339(deps.clock.time())
         self._launcher = Launcher(deps)
         self.probes = PodProbes(pod, deps.prober, deps.clock, self.wake, self._unhealthy)
 
+    @property
+    def view(self) -> PodView:
+        """What ran at the last look."""
+        return self._observed.view
+
     # --- what happens from outside
 
     def wake(self) -> None:
-        self._wake.set()
+        self._pace.wake()
 
     def update(self, pod: Any) -> None:
         """A newer version of the pod."""
@@ -79,7 +79,7 @@ class PodWorker:
         if pod.metadata.deletionTimestamp is not None and (
             before.metadata.deletionTimestamp is None or grace_period(pod) < grace_period(before)
         ):
-            self._interrupt()
+            self._pace.interrupt()
         if _differ(before, pod):
             self.wake()
 
@@ -87,28 +87,24 @@ class PodWorker:
         """The pod is no more: whatever runs of it ends."""
         self._gone = True
         if self.state == "running":
-            self._interrupt()
+            self._pace.interrupt()
         self.wake()
 
     def fail(self, reason: str, message: str) -> None:
         """Ends the pod for good: evicted, or not admitted."""
         if self._failure is None and self.state == "running":
             self._failure = (reason, message)
-            self._interrupt()
+            self._pace.interrupt()
             self.wake()
 
     def exited(self, container_id: str) -> None:
         """The runtime says that a container has ended."""
-        self._exited.add(container_id)
+        self._observed.exited(container_id)
         self.wake()
 
     def waiting(self, container: str) -> str:
         """The reason why a container doesn't run, "" when there is none."""
         return self._launcher.waiting.get(container, ("", ""))[0]
-
-    def _interrupt(self) -> None:
-        if self._step is not None:
-            self._step.cancel()
 
     # --- the loop
 
@@ -117,9 +113,8 @@ class PodWorker:
         failures = 0
         try:
             while not (self.state == "stopped" and self._gone):
-                self._wake.clear()
                 try:
-                    delay = await self._interruptible(self._pass())
+                    delay = await self._pace.step(self._pass())
                     failures = 0
                 except (RuntimeFault, ApiError, OSError, SetupError) as error:
                     log.warning("pod %s: %s", full_name(self.pod), error)
@@ -127,34 +122,10 @@ class PodWorker:
                 except Exception:
                     log.exception("pod %s", full_name(self.pod))
                     delay, failures = _retry(failures), failures + 1
-                await self._wait(delay)
-            await self._forget()
+                await self._pace.rest(delay)
+            await forget(self._deps, self.pod)
         finally:
             await self.probes.close()
-
-    async def _interruptible(self, step: Coroutine[Any, Any, float | None]) -> float | None:
-        """Runs one step; a step that `_interrupt` has cut short is simply done over."""
-        task = self._step = asyncio.create_task(step)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
-                task.cancel()
-                await asyncio.wait([task])
-                raise
-            return 0.0
-        finally:
-            self._step = None
-
-    async def _wait(self, delay: float | None) -> None:
-        if delay is not None and delay <= 0:
-            return
-        try:
-            async with asyncio.timeout(delay):
-                await self._wake.wait()
-        except TimeoutError:
-            return
 
     async def _pass(self) -> float | None:
         if self.state == "running" and self._must_stop():
@@ -192,35 +163,22 @@ class PodWorker:
             await self._stop_sandboxes()
             return 0.0
         if planned.stop:
-            await self._stop_failing(planned)
+            await stop_failing(self._deps, self.pod, self.view, planned.stop)
             return 0.0
         wait = self._past_deadline()
         if planned.new_sandbox or planned.start:
             due = await self._launch(planned)
             wait = due if wait is None else wait if due is None else min(due, wait)
         else:
-            await self._tidy()
+            await self._observed.tidy()
         return wait
 
     async def _look(self) -> None:
-        """Reads what runs, until it agrees with the exits that were reported."""
-        if not self._read:
+        if not self._read:  # new here: there is nothing to see yet
             self._read = True
             return
-        exited, self._exited = self._exited, set()
-        for lag in _EXIT_LAG:
-            await asyncio.sleep(lag)
-            self.view = await self._deps.viewer.read(self.uid)
-            if not any(run.id in exited for run in self.view.running()):
-                break
+        await self._observed.look(self.pod)
         self.probes.update(self.pod, self.view)
-        await self._learn_messages()
-
-    async def _learn_messages(self) -> None:
-        for run in self.view.all():
-            found = find_container(self.pod, run.name)
-            if run.state == "exited" and run.id not in self._messages and found is not None:
-                self._messages[run.id] = await self._deps.host.termination_message(self.pod, found[1], run)
 
     async def _launch(self, planned: Plan) -> float | None:
         """Carries out the starts of a plan; seconds to the next thing that is due, 0 to go on at once."""
@@ -244,7 +202,7 @@ class PodWorker:
         await self._stop_sandboxes()
         async with self._announcing():
             await self._launcher.new_sandbox(self.pod, attempt)
-        self.view = await self._deps.viewer.read(self.uid)
+        await self._observed.look(self.pod)
 
     @asynccontextmanager
     async def _announcing(self) -> AsyncIterator[None]:
@@ -255,32 +213,9 @@ class PodWorker:
             self._deps.events.event(self.pod, "Warning", error.reason, error.message)
             raise
 
-    async def _stop_failing(self, planned: Plan) -> None:
-        for stop in planned.stop:
-            run = next((run for run in self.view.all() if run.id == stop.id), None)
-            if run is not None:
-                message = f"{stop.message}, will be restarted" if stop.probe else stop.message
-                grace = probe_grace(self.pod, stop.container, stop.probe)
-                await stop_container(
-                    self._deps, self.pod, stop.kind, stop.container, run, grace, message, self.view
-                )
-
     async def _stop_sandboxes(self) -> None:
         for sandbox in self.view.sandboxes:
             await self._deps.runtime.stop_sandbox(sandbox.id)
-
-    async def _tidy(self) -> None:
-        """Of each container the runs before the previous one go, and sandboxes that hold nothing."""
-        held = set()
-        for runs in self.view.containers.values():
-            held |= {run.sandbox_id for run in runs[:2]}
-            for run in runs[2:]:
-                await self._deps.runtime.remove_container(run.id)
-                self._deps.viewer.forget_container(run.id)
-                self._messages.pop(run.id, None)
-        for sandbox in self.view.sandboxes[1:]:
-            if sandbox.id not in held:
-                await self._deps.runtime.remove_sandbox(sandbox.id)
 
     # --- stopping
 
@@ -294,8 +229,7 @@ class PodWorker:
             await stop_pod(self._deps, self.pod, self.view, grace)
         await self._stop_sandboxes()
         if self.view.sandboxes:
-            self.view = await self._deps.viewer.read(self.uid)
-            await self._learn_messages()
+            await self._observed.look(self.pod)
         await self.probes.close()
         self._finished = True
         self.report()
@@ -308,28 +242,9 @@ class PodWorker:
         meta = self.pod.metadata
         if meta.deletionTimestamp is None or self._gone or self._deleted or is_static(self.pod):
             return None
-        await self._deps.writer.flush(self.uid)
-        try:
-            await self._deps.client.delete(
-                PODS, meta.name, meta.namespace, uid=meta.uid, grace_period_seconds=0
-            )
-        except ApiError as error:
-            if error.reason not in ("NotFound", "Conflict"):
-                raise
+        await delete_object(self._deps, self.pod)
         self._deleted = True
         return None
-
-    async def _forget(self) -> None:
-        deps = self._deps
-        snapshot = await deps.runtime.snapshot(self.uid)
-        for sandbox in snapshot.sandboxes:
-            await deps.runtime.remove_sandbox(sandbox.id)
-        await deps.host.forget(self.uid)
-        deps.writer.forget(self.uid)
-        deps.viewer.forget(self.uid)
-        deps.images.forget(self.uid)
-        for container in (*self.pod.spec.initContainers, *self.pod.spec.containers):
-            deps.backoff.forget((self.uid, container.name))
 
     # --- reporting
 
@@ -344,7 +259,7 @@ class PodWorker:
             waiting=self._launcher.waiting,
             ready={run.id for run in running if self.probes.ready(run.id)},
             started={run.id for run in running if self.probes.started(run.id)},
-            messages=self._messages,
+            messages=self._observed.messages,
             runtime=self._deps.runtime_name,
             host_ips=self._deps.host.addresses(self.pod),
             qos=qos_class(self.pod),

@@ -148,6 +148,7 @@ def _read(path: str) -> str:
 async def serve(flags: dict[str, Any], ready: Callable[[], None]) -> None:
     """Runs the proxy until cancelled, or with `--cleanup` removes its rules and returns."""
     from wherry.client.connect import client_from_kubeconfig
+    from wherry.client.kubeconfig import KubeconfigError
     from wherry.proxy.proxy import Proxy, cleanup
 
     chosen = settings(flags)
@@ -157,5 +158,8 @@ async def serve(flags: dict[str, Any], ready: Callable[[], None]) -> None:
     if not chosen.kubeconfig:
         raise UsageError("--kubeconfig is needed")
     env = Env(rng=random.Random(int.from_bytes(os.urandom(16), "big")))
-    client = client_from_kubeconfig(chosen.kubeconfig, user_agent="kube-proxy")
+    try:
+        client = client_from_kubeconfig(chosen.kubeconfig, user_agent="kube-proxy")
+    except KubeconfigError as error:
+        raise UsageError(f"--kubeconfig: {error}") from error
     await Proxy(client, env, chosen).run(ready)

@@ -97,6 +97,7 @@ def _read(path: str) -> str:
 async def serve(flags: dict[str, Any], ready: Callable[[], None]) -> None:
     """Runs the scheduler until cancelled, holding its Lease when leader election is on."""
     from wherry.client.connect import client_from_kubeconfig
+    from wherry.client.kubeconfig import KubeconfigError
     from wherry.client.leader import LeaderElector
     from wherry.scheduler.scheduler import Scheduler
 
@@ -104,7 +105,10 @@ async def serve(flags: dict[str, Any], ready: Callable[[], None]) -> None:
     if not chosen.kubeconfig:
         raise UsageError("--kubeconfig is needed")
     env = Env(rng=random.Random(int.from_bytes(os.urandom(16), "big")))
-    client = client_from_kubeconfig(chosen.kubeconfig, user_agent="kube-scheduler")
+    try:
+        client = client_from_kubeconfig(chosen.kubeconfig, user_agent="kube-scheduler")
+    except KubeconfigError as error:
+        raise UsageError(f"--kubeconfig: {error}") from error
     scheduler = Scheduler(client, env, chosen)
     election = chosen.leader_election
     if not election.enabled:

@@ -33,7 +33,8 @@ async def until(client: Client, name: str, condition: Callable[[Any], bool]) -> 
     )
     async with aclosing(watch) as events:
         async for event in events:
-            assert event.type == "BOOKMARK" or event.object.metadata.name == name
+            shown = (event.type, event.object.metadata.name)
+            assert event.type == "BOOKMARK" or event.object.metadata.name == name, (shown, name)
             if event.type in ("ADDED", "MODIFIED") and condition(event.object):
                 return event.object
     raise AssertionError(f"the watch of pod {name} ended")

@@ -105,12 +105,17 @@ BODIES = [
     Row("an object for a list", f"POST {NS}/pods", pod(containers={})),
     Row("a list for an object", f"POST {DEPLOYMENTS}", deployment(selector=[])),
     Row("bad base64", f"POST {NS}/secrets", {"metadata": {"name": "x"}, "data": {"k": "!"}}),
-    Row("a bad quantity", f"POST {NS}/pods",
-        pod(containers=[{"name": "c", "image": "i", "resources": {"limits": {"cpu": "much"}}}])),
-    Row("a bad time", f"POST {CM}",
-        {"metadata": {"name": "x", "deletionTimestamp": "yesterday"}}),
-    Row("a fast number of many digits", f"POST {CM}",
-        b'{"metadata":{"name":"x","generation":' + b"9" * 5000 + b"}}"),
+    Row(
+        "a bad quantity",
+        f"POST {NS}/pods",
+        pod(containers=[{"name": "c", "image": "i", "resources": {"limits": {"cpu": "much"}}}]),
+    ),
+    Row("a bad time", f"POST {CM}", {"metadata": {"name": "x", "deletionTimestamp": "yesterday"}}),
+    Row(
+        "a fast number of many digits",
+        f"POST {CM}",
+        b'{"metadata":{"name":"x","generation":' + b"9" * 5000 + b"}}",
+    ),
     Row("a huge exponent", f"POST {CM}", b'{"metadata":{"name":"x","generation":1e400}}'),
     Row("another kind", f"POST {CM}", {**config_map(), "kind": "Secret"}),
     Row("an unknown kind", f"POST {CM}", {**config_map(), "kind": "Konfig"}),
@@ -128,52 +133,131 @@ BODIES = [
     Row("another kind in YAML", f"POST {CM}", b"apiVersion: v1\nkind: Secret\n", YAML),
 ]
 UNKNOWN = config_map("unknown", mistake=1)
-DOUBLE = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"twice"},"data":{"a":"1"},"data":{"a":"2"}}'
+DOUBLE = (
+    b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"twice"},"data":{"a":"1"},"data":{"a":"2"}}'
+)
 FIELDS = [
     Row("an unknown field, strict", f"POST {CM}?fieldValidation=Strict&dryRun=All", UNKNOWN),
-    Row("two unknown fields, strict", f"POST {CM}?fieldValidation=Strict&dryRun=All",
-        {**UNKNOWN, "metadata": {"name": "x", "nam": 1}}),
-    Row("an unknown field deep down, strict", f"POST {NS}/pods?fieldValidation=Strict&dryRun=All",
-        pod("x", containers=[{"name": "c", "image": "i", "imag": "j"}])),
+    Row(
+        "two unknown fields, strict",
+        f"POST {CM}?fieldValidation=Strict&dryRun=All",
+        {**UNKNOWN, "metadata": {"name": "x", "nam": 1}},
+    ),
+    Row(
+        "an unknown field deep down, strict",
+        f"POST {NS}/pods?fieldValidation=Strict&dryRun=All",
+        pod("x", containers=[{"name": "c", "image": "i", "imag": "j"}]),
+    ),
     Row("a key twice, strict", f"POST {CM}?fieldValidation=Strict&dryRun=All", DOUBLE),
-    Row("a key twice in YAML, strict", f"POST {CM}?fieldValidation=Strict&dryRun=All",
-        b"metadata: {name: x}\ndata: {a: b}\ndata: {a: c}\n", YAML),
-    Row("an unknown field in YAML, strict", f"POST {CM}?fieldValidation=Strict&dryRun=All",
-        b"metadata: {name: x}\nmistake: 1\n", YAML),
+    Row(
+        "a key twice in YAML, strict",
+        f"POST {CM}?fieldValidation=Strict&dryRun=All",
+        b"metadata: {name: x}\ndata: {a: b}\ndata: {a: c}\n",
+        YAML,
+    ),
+    Row(
+        "an unknown field in YAML, strict",
+        f"POST {CM}?fieldValidation=Strict&dryRun=All",
+        b"metadata: {name: x}\nmistake: 1\n",
+        YAML,
+    ),
     Row("an unknown validation", f"POST {CM}?fieldValidation=Loose", UNKNOWN),
-    Row("an unknown field in an update, strict", f"PUT {CM}/here?fieldValidation=Strict&dryRun=All",
-        config_map("here", mistake=1)),
-    Row("an unknown field in a merge patch, strict", f"PATCH {CM}/here?fieldValidation=Strict&dryRun=All",
-        {"mistake": 1}, MERGE),
-    Row("an unknown field in an apply, strict",
-        f"PATCH {CM}/here?fieldValidation=Strict&dryRun=All&fieldManager=m", config_map("here", mistake=1), APPLY),
+    Row(
+        "an unknown field in an update, strict",
+        f"PUT {CM}/here?fieldValidation=Strict&dryRun=All",
+        config_map("here", mistake=1),
+    ),
+    Row(
+        "an unknown field in a merge patch, strict",
+        f"PATCH {CM}/here?fieldValidation=Strict&dryRun=All",
+        {"mistake": 1},
+        MERGE,
+    ),
+    Row(
+        "an unknown field in an apply, strict",
+        f"PATCH {CM}/here?fieldValidation=Strict&dryRun=All&fieldManager=m&dryRun=All",
+        config_map("here", mistake=1),
+        APPLY,
+    ),
 ]
 QUERIES = [
-    *(Row(f"label selector {text}", f"GET {CM}?labelSelector={text}") for text in (
-        "a%3D%3D%3Db", "a%20in", "a%20in%20(b", "a%20in%20b", "%21", "%21%21a", "a,,b", "a%3E1,", "a%3Eb",
-        "-a", "a%3D-b", "a%20like%20b", "x/y/z", "(", "a" * 64, "a%3D" + "b" * 64, "%C3%A4", "a%00b", ",")),
-    *(Row(f"field selector {text}", f"GET {CM}?fieldSelector={text}") for text in (
-        "metadata.name", "data.k%3Dv", "a%3E1", "metadata.name%3D%3D%3Dx", ",", "metadata.name%3Da%5Cb",
-        "metadata.labels%3Dx", "spec.nodeName%3Dx")),
+    *(
+        Row(f"label selector {text}", f"GET {CM}?labelSelector={text}")
+        for text in (
+            "a%3D%3D%3Db",
+            "a%20in",
+            "a%20in%20(b",
+            "a%20in%20b",
+            "%21",
+            "%21%21a",
+            "a,,b",
+            "a%3E1,",
+            "a%3Eb",
+            "-a",
+            "a%3D-b",
+            "a%20like%20b",
+            "x/y/z",
+            "(",
+            "a" * 64,
+            "a%3D" + "b" * 64,
+            "%C3%A4",
+            "a%00b",
+            ",",
+        )
+    ),
+    *(
+        Row(f"field selector {text}", f"GET {CM}?fieldSelector={text}")
+        for text in (
+            "metadata.name",
+            "data.k%3Dv",
+            "a%3E1",
+            "metadata.name%3D%3D%3Dx",
+            ",",
+            "metadata.name%3Da%5Cb",
+            "metadata.labels%3Dx",
+            "spec.nodeName%3Dx",
+        )
+    ),
     Row("a pod field of nobody", f"GET {NS}/pods?fieldSelector=spec.color%3Dred"),
     *(Row(f"limit {text}", f"GET {CM}?limit={text}") for text in ("many", "1.5", "9" * 30, "0x10", "%201")),
     *(Row(f"timeoutSeconds {text}", f"GET {CM}?timeoutSeconds={text}") for text in ("soon", "1e3", "9" * 30)),
-    *(Row(f"resourceVersion {text}", f"GET {CM}?resourceVersion={text}") for text in (
-        "new", "1.5", "9" * 30)),
+    *(
+        Row(f"resourceVersion {text}", f"GET {CM}?resourceVersion={text}")
+        for text in ("new", "1.5", "9" * 30)
+    ),
     Row("a bad version of one", f"GET {CM}/here?resourceVersion=new"),
     Row("a negative version of one", f"GET {CM}/here?resourceVersion=-1"),
     Row("a bad version to watch", f"GET {CM}?watch=1&resourceVersion=new"),
-    *(Row(f"match {text}", f"GET {CM}?{text}") for text in (
-        "resourceVersionMatch=Exact", "resourceVersion=0&resourceVersionMatch=Exact",
-        "resourceVersion=1&resourceVersionMatch=Close", "resourceVersionMatch=NotOlderThan",
-        "watch=1&resourceVersionMatch=Exact", "watch=1&sendInitialEvents=true", "sendInitialEvents=true",
-        "watch=1&sendInitialEvents=true&resourceVersionMatch=Exact",
-        "resourceVersion=1&resourceVersionMatch=Exact&continue=x")),
-    *(Row(f"continue {text}", f"GET {CM}?limit=1&continue={text}") for text in (
-        "x", "AAAA", "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MCwic3RhcnQiOiIifQ",
-        "eyJ2IjoidjIiLCJydiI6NSwic3RhcnQiOiJhIn0",
-        "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NSwic3RhcnQiOiIuLi94XHUwMDAwIn0", "bnVsbA", "W10")),
-    Row("a continue with a version", f"GET {CM}?resourceVersion=5&continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NSwic3RhcnQiOiJhXHUwMDAwIn0"),
+    *(
+        Row(f"match {text}", f"GET {CM}?{text}")
+        for text in (
+            "resourceVersionMatch=Exact",
+            "resourceVersion=0&resourceVersionMatch=Exact",
+            "resourceVersion=1&resourceVersionMatch=Close",
+            "resourceVersionMatch=NotOlderThan",
+            "watch=1&resourceVersionMatch=Exact",
+            "watch=1&sendInitialEvents=true",
+            "sendInitialEvents=true",
+            "watch=1&sendInitialEvents=true&resourceVersionMatch=Exact",
+            "resourceVersion=1&resourceVersionMatch=Exact&continue=x",
+        )
+    ),
+    *(
+        Row(f"continue {text}", f"GET {CM}?limit=1&continue={text}")
+        for text in (
+            "x",
+            "AAAA",
+            "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MCwic3RhcnQiOiIifQ",
+            "eyJ2IjoidjIiLCJydiI6NSwic3RhcnQiOiJhIn0",
+            "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NSwic3RhcnQiOiIuLi94XHUwMDAwIn0",
+            "bnVsbA",
+            "W10",
+        )
+    ),
+    Row(
+        "a continue with a version",
+        f"GET {CM}?resourceVersion=5&continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NSwic3RhcnQiOiJhXHUwMDAwIn0",
+    ),
     Row("an unknown dry run", f"POST {CM}?dryRun=Some", config_map()),
     Row("dry run true", f"POST {CM}?dryRun=true", config_map()),
     Row("an unknown dry run of an update", f"PUT {CM}/here?dryRun=Some", config_map("here")),
@@ -191,118 +275,297 @@ QUERIES = [
     Row("a bad delete of many", f"DELETE {CM}?labelSelector=a%3D%3D%3Db"),
     Row("a long field manager", f"POST {CM}?fieldManager={'m' * 129}", config_map()),
     Row("an unprintable field manager", f"POST {CM}?fieldManager=a%07b", config_map()),
-    Row("force without apply", f"PATCH {CM}/here?force=true", {}, MERGE),
+    Row("force without apply", f"PATCH {CM}/here?force=true&dryRun=All", {}, MERGE),
     Row("a bad percent sign", f"GET {CM}?labelSelector=%zz"),
     Row("a semicolon", f"GET {CM}?labelSelector=a;limit=many"),
     Row("an unknown shape", f"GET {CM}", headers={"Accept": "application/json;as=Heap;v=v1;g=meta.k8s.io"}),
-    Row("a bad includeObject", f"GET {CM}?includeObject=Some",
-        headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}),
+    Row(
+        "a bad includeObject",
+        f"GET {CM}?includeObject=Some",
+        headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"},
+    ),
 ]
 WHO = [
     Row("a wrong token", f"GET {CM}", headers={"Authorization": "Bearer wrong"}),
     Row("a garbage JWT", f"GET {CM}", headers={"Authorization": "Bearer a.b.c"}),
-    Row("an unsigned JWT", f"GET {CM}",
-        headers={"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2t1YmVybmV0ZXMuZGVmYXVsdC5zdmMuY2x1c3Rlci5sb2NhbCJ9."}),
+    Row(
+        "an unsigned JWT",
+        f"GET {CM}",
+        headers={
+            "Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2t1YmVybmV0ZXMuZGVmYXVsdC5zdmMuY2x1c3Rlci5sb2NhbCJ9."
+        },
+    ),
     Row("a long token", f"GET {CM}", headers={"Authorization": "Bearer " + "x" * 60_000}),
     Row("a wrong token, writing", f"POST {CM}", config_map(), {"Authorization": "Bearer wrong"}),
     Row("a wrong token for health", "GET /readyz", headers={"Authorization": "Bearer wrong"}),
     Row("an empty token", f"GET {CM}", headers={"Authorization": "Bearer "}),
     Row("a password", f"GET {CM}", headers={"Authorization": "Basic YWRtaW46YWRtaW4="}),
     Row("a token in Latin", f"GET {CM}", headers={"Authorization": "Bearer \xff\xfe"}),
-    *(Row(f"anonymous {line.replace(NS, 'NS')}", line, body, {"Authorization": "", **extra}) for line, body, extra in (
-        (f"GET {CM}", b"", {}), (f"GET {CM}/here", b"", {}), (f"GET {CM}?watch=1", b"", {}),
-        (f"GET {NS}/pods/here/log", b"", {}), (f"POST {NS}/pods/here/exec?command=id", b"", {}),
-        (f"POST {NS}/pods/here/binding", {}, {}), (f"POST {NS}/serviceaccounts/default/token", {}, {}),
-        (f"POST {CM}", config_map(), {}), (f"PUT {CM}/here", config_map("here"), {}),
-        (f"PATCH {CM}/here", {}, MERGE), (f"PATCH {CM}/here?fieldManager=m", config_map("here"), APPLY),
-        (f"DELETE {CM}/here", b"", {}), (f"DELETE {CM}", b"", {}), ("GET /api", b"", {}), ("GET /apis", b"", {}),
-        ("GET /openapi/v3", b"", {}), ("GET /metrics", b"", {}), ("GET /", b"", {}), ("GET /nothing", b"", {}),
-        ("POST /version", b"", {}), ("GET /livez/ping", b"", {}), ("GET /api/v1/namespaces", b"", {}), ("GET /api/v1/nothing", b"", {}),
-        ("POST /apis/authentication.k8s.io/v1/tokenreviews", {}, {}),
-        ("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {}, {}),
-        (f"POST {CM}", b"{", {}), ("PUT /api/v1/nodes/x/status", {}, {}), ("DELETE /readyz", b"", {}))),
+    *(
+        Row(f"anonymous {line.replace(NS, 'NS')}", line, body, {"Authorization": "", **extra})
+        for line, body, extra in (
+            (f"GET {CM}", b"", {}),
+            (f"GET {CM}/here", b"", {}),
+            (f"GET {CM}?watch=1", b"", {}),
+            (f"GET {NS}/pods/here/log", b"", {}),
+            (f"POST {NS}/pods/here/exec?command=id", b"", {}),
+            (f"POST {NS}/pods/here/binding", {}, {}),
+            (f"POST {NS}/serviceaccounts/default/token", {}, {}),
+            (f"POST {CM}", config_map(), {}),
+            (f"PUT {CM}/here", config_map("here"), {}),
+            (f"PATCH {CM}/here?dryRun=All", {}, MERGE),
+            (f"PATCH {CM}/here?fieldManager=m&dryRun=All", config_map("here"), APPLY),
+            (f"DELETE {CM}/here", b"", {}),
+            (f"DELETE {CM}", b"", {}),
+            ("GET /api", b"", {}),
+            ("GET /apis", b"", {}),
+            ("GET /openapi/v3", b"", {}),
+            ("GET /metrics", b"", {}),
+            ("GET /", b"", {}),
+            ("GET /nothing", b"", {}),
+            ("POST /version", b"", {}),
+            ("GET /livez/ping", b"", {}),
+            ("GET /api/v1/namespaces", b"", {}),
+            ("GET /api/v1/nothing", b"", {}),
+            ("POST /apis/authentication.k8s.io/v1/tokenreviews", {}, {}),
+            ("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {}, {}),
+            (f"POST {CM}", b"{", {}),
+            ("PUT /api/v1/nodes/x/status", {}, {}),
+            ("DELETE /readyz", b"", {}),
+        )
+    ),
     Row("impersonation without a user", f"GET {CM}", headers={"Impersonate-Group": "system:masters"}),
     Row("anonymous impersonation", f"GET {CM}", headers={"Authorization": "", "Impersonate-User": "admin"}),
     Row("impersonation of anonymous", f"GET {CM}", headers={"Impersonate-User": "system:anonymous"}),
 ]
 STALE = [
-    Row("an update with a stale version", f"PUT {CM}/here",
-        {**config_map("here"), "metadata": {"name": "here", "resourceVersion": "1"}}),
-    Row("an update with a bad version", f"PUT {CM}/here",
-        {**config_map("here"), "metadata": {"name": "here", "resourceVersion": "new"}}),
-    Row("an update with another uid", f"PUT {CM}/here",
-        {**config_map("here"), "metadata": {"name": "here", "uid": "1"}}),
-    Row("an update of nothing", f"PUT {CM}/nothing", config_map("nothing", data={}) | {"metadata": {"name": "nothing", "resourceVersion": "1"}}),
-    Row("a patch with a stale version", f"PATCH {CM}/here", {"metadata": {"resourceVersion": "1"}}, MERGE),
-    Row("a strategic patch with a stale version", f"PATCH {CM}/here", {"metadata": {"resourceVersion": "1"}}, STRATEGIC),
-    Row("a patch with another uid", f"PATCH {CM}/here", {"metadata": {"uid": "1"}}, MERGE),
-    Row("an apply with a stale version", f"PATCH {CM}/here?fieldManager=m",
-        {**config_map("here"), "metadata": {"name": "here", "resourceVersion": "1"}}, APPLY),
+    Row(
+        "an update with a stale version",
+        f"PUT {CM}/here",
+        {**config_map("here"), "metadata": {"name": "here", "resourceVersion": "1"}},
+    ),
+    Row(
+        "an update with a bad version",
+        f"PUT {CM}/here",
+        {**config_map("here"), "metadata": {"name": "here", "resourceVersion": "new"}},
+    ),
+    Row(
+        "an update with another uid",
+        f"PUT {CM}/here",
+        {**config_map("here"), "metadata": {"name": "here", "uid": "1"}},
+    ),
+    Row(
+        "an update of nothing",
+        f"PUT {CM}/nothing",
+        config_map("nothing", data={}) | {"metadata": {"name": "nothing", "resourceVersion": "1"}},
+    ),
+    Row(
+        "a patch with a stale version",
+        f"PATCH {CM}/here?dryRun=All",
+        {"metadata": {"resourceVersion": "1"}},
+        MERGE,
+    ),
+    Row(
+        "a strategic patch with a stale version",
+        f"PATCH {CM}/here?dryRun=All",
+        {"metadata": {"resourceVersion": "1"}},
+        STRATEGIC,
+    ),
+    Row("a patch with another uid", f"PATCH {CM}/here?dryRun=All", {"metadata": {"uid": "1"}}, MERGE),
+    Row(
+        "an apply with a stale version",
+        f"PATCH {CM}/here?fieldManager=m&dryRun=All",
+        {**config_map("here"), "metadata": {"name": "here", "resourceVersion": "1"}},
+        APPLY,
+    ),
     Row("a delete with a stale version", f"DELETE {CM}/here", {"preconditions": {"resourceVersion": "1"}}),
     Row("a delete with another uid", f"DELETE {CM}/here", {"preconditions": {"uid": "1"}}),
-    Row("a create with a version", f"POST {CM}", {**config_map(), "metadata": {"name": "x", "resourceVersion": "1"}}),
+    Row(
+        "a create with a version",
+        f"POST {CM}",
+        {**config_map(), "metadata": {"name": "x", "resourceVersion": "1"}},
+    ),
     Row("a create of what is there", f"POST {CM}", config_map("here")),
     Row("a patch of nothing", f"PATCH {CM}/nothing", {}, MERGE),
     Row("a delete of nothing", f"DELETE {CM}/nothing"),
     Row("an update of another name", f"PUT {CM}/here", config_map("there")),
     Row("an update without a name", f"PUT {CM}/here", {"data": {}}),
-    Row("a patch of the name", f"PATCH {CM}/here", {"metadata": {"name": "there"}}, MERGE),
-    Row("a patch of the namespace", f"PATCH {CM}/here", {"metadata": {"namespace": "there"}}, MERGE),
+    Row("a patch of the name", f"PATCH {CM}/here?dryRun=All", {"metadata": {"name": "there"}}, MERGE),
+    Row(
+        "a patch of the namespace", f"PATCH {CM}/here?dryRun=All", {"metadata": {"namespace": "there"}}, MERGE
+    ),
 ]
 MEDIA = [
-    *(Row(f"a body of {media or 'no type'}", f"POST {CM}", config_map("here"), {"Content-Type": media}) for media in (
-        "text/plain", "application/xml", "application/cbor", "nonsense", "application/json-patch+json",
-        "application/x-www-form-urlencoded", "", "application/json; charset=latin-1", "application/JSON", "a/b/c;;;")),
-    *(Row(f"an answer of {media}", f"GET {CM}/here?resourceVersion=new", headers={"Accept": media}) for media in (
-        "text/plain", "application/xml", "application/cbor", "text/html", "application/json;q=0", ";;", "image/*", "*/json")),
+    *(
+        Row(f"a body of {media or 'no type'}", f"POST {CM}", config_map("here"), {"Content-Type": media})
+        for media in (
+            "text/plain",
+            "application/xml",
+            "application/cbor",
+            "nonsense",
+            "application/json-patch+json",
+            "application/x-www-form-urlencoded",
+            "",
+            "application/json; charset=latin-1",
+            "application/JSON",
+            "a/b/c;;;",
+        )
+    ),
+    *(
+        Row(f"an answer of {media}", f"GET {CM}/here?resourceVersion=new", headers={"Accept": media})
+        for media in (
+            "text/plain",
+            "application/xml",
+            "application/cbor",
+            "text/html",
+            "application/json;q=0",
+            ";;",
+            "image/*",
+            "*/json",
+        )
+    ),
     Row("a list as XML", f"GET {CM}", headers={"Accept": "application/xml"}),
     Row("a watch as XML", f"GET {CM}?watch=1", headers={"Accept": "application/xml"}),
     Row("a deletion as XML", f"DELETE {CM}/here", headers={"Accept": "application/xml"}),
     Row("a creation as XML", f"POST {CM}", config_map(), {"Accept": "application/xml"}),
     Row("discovery as XML", "GET /api/v1", headers={"Accept": "application/xml"}),
-    *(Row(f"a patch of {media or 'no type'}", f"PATCH {CM}/here", {}, {"Content-Type": media}) for media in (
-        "application/json", "text/plain", "", "application/yaml")),
+    *(
+        Row(f"a patch of {media or 'no type'}", f"PATCH {CM}/here?dryRun=All", {}, {"Content-Type": media})
+        for media in ("application/json", "text/plain", "", "application/yaml")
+    ),
     Row("a delete of text", f"DELETE {CM}/here", b"hello", {"Content-Type": "text/plain"}),
 ]
 PATCHES = [
-    *(Row(f"JSON patch {str(patch)[:70]}", f"PATCH {CM}/here", patch, JSON_PATCH) for patch in (
-        b"", b"{", {}, "x", [1], [{}], [{"op": "jump", "path": "/data"}], [{"op": "add"}], [{"op": "add", "path": "data/k", "value": 1}],
-        [{"op": "add", "path": "/data/k"}], [{"op": "remove", "path": "/data/nothing"}],
-        [{"op": "replace", "path": "/data/nothing", "value": "x"}], [{"op": "test", "path": "/data/k", "value": "other"}],
-        [{"op": "test", "path": "/data/nothing", "value": "x"}], [{"op": "move", "from": "/data/nothing", "path": "/data/k"}],
-        [{"op": "copy", "path": "/data/k"}], [{"op": "add", "path": "/metadata/finalizers/5", "value": "x"}],
-        [{"op": "add", "path": "/data/k", "value": 5}], [{"op": "replace", "path": "", "value": []}],
-        [{"op": "remove", "path": "/metadata"}], [{"op": "remove", "path": ""}], [{"op": "replace", "path": "/kind", "value": "Secret"}],
-        [{"op": "add", "path": "/a/b/c", "value": 1}], [{"op": "add", "path": 5, "value": 1}], [{"op": 5, "path": "/data"}], [None])),
-    Row("a JSON patch of too many", f"PATCH {CM}/here", [{"op": "add", "path": "/data/k", "value": "v"}] * 10_001, JSON_PATCH),
-    *(Row(f"merge patch {str(patch)[:70]}", f"PATCH {CM}/here", patch, MERGE) for patch in (
-        [], "x", 1, {"data": []}, {"data": {"k": 1}}, {"metadata": None}, {"metadata": "x"}, {"kind": "Secret"}, {"apiVersion": "v7"})),
-    Row("an empty merge patch", f"PATCH {CM}/here", b"", MERGE),
-    Row("a broken merge patch", f"PATCH {CM}/here", b'{"data":', MERGE),
-    Row("a null merge patch", f"PATCH {CM}/here", b"null", MERGE),
-    Row("an empty strategic patch", f"PATCH {CM}/here", b"", STRATEGIC),
-    Row("a broken strategic patch", f"PATCH {CM}/here", b'{"data":', STRATEGIC),
-    Row("a null strategic patch", f"PATCH {CM}/here", b"null", STRATEGIC),
-    *(Row(f"strategic patch {str(patch)[:70]}", f"PATCH {DEPLOYMENTS}/d", patch, STRATEGIC) for patch in (
-        [], "x", {"spec": {"template": {"spec": {"containers": {}}}}}, {"spec": {"template": {"spec": {"containers": [1]}}}},
-        {"spec": {"template": {"spec": {"containers": [{"image": "x"}]}}}}, {"spec": {"template": {"spec": {"containers": "c"}}}},
-        {"spec": {"template": {"spec": {"containers": [{"name": "c", "$patch": "jump"}]}}}},
-        {"spec": {"template": {"spec": {"$setElementOrder/containers": [{"name": "q"}], "containers": [{"name": "c"}]}}}},
-        {"spec": {"template": {"spec": {"$retainKeys": "x"}}}}, {"$patch": "jump"}, {"spec": {"replicas": "x"}},
-        {"spec": {"template": {"spec": {"$deleteFromPrimitiveList/containers": 1}}}},
-        {"spec": {"selector": {"matchLabels": {"a": "c"}}}}, {"spec": None}, {"spec": "x"},
-        {"metadata": {"$deleteFromPrimitiveList/finalizers": "x"}})),
-    Row("an apply without a manager", f"PATCH {CM}/here", config_map("here"), APPLY),
-    *(Row(f"an apply of {text!r}"[:80], f"PATCH {CM}/here?fieldManager=m", text, APPLY) for text in (
-        b"", b"{", b"[]", b"- a", b"null", b"a: b: c", b"kind: ConfigMap", b"apiVersion: v1", b"apiVersion: v1\nkind: Secret\n",
-        b"apiVersion: v7\nkind: ConfigMap\n", b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: there}\n",
-        b"apiVersion: v1\nkind: ConfigMap\ndata: [1]\n", b"apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: other}\n",
-        b"apiVersion: v1\nkind: ConfigMap\nmetadata: {managedFields: [{manager: m}]}\n", b"\xff\xfe\xfd",
-        b"apiVersion: v1\nkind: ConfigMap\nmetadata: x\n", b"apiVersion: 1\nkind: 2\n")),
-    Row("an apply that conflicts", f"PATCH {CM}/here?fieldManager=other", config_map("here", data={"k": "w"}), APPLY),
-    Row("an apply of two items of one key", f"PATCH {DEPLOYMENTS}/d?fieldManager=m&force=true",
-        deployment(template={"spec": {"containers": [{"name": "c", "image": "1"}, {"name": "c", "image": "2"}]}}), APPLY),
-    Row("an apply to a status of nothing", f"PATCH {CM}/here/status?fieldManager=m", config_map("here"), APPLY),
+    *(
+        Row(f"JSON patch {str(patch)[:70]}", f"PATCH {CM}/here?dryRun=All", patch, JSON_PATCH)
+        for patch in (
+            b"",
+            b"{",
+            {},
+            "x",
+            [1],
+            [{}],
+            [{"op": "jump", "path": "/data"}],
+            [{"op": "add"}],
+            [{"op": "add", "path": "data/k", "value": 1}],
+            [{"op": "add", "path": "/data/k"}],
+            [{"op": "remove", "path": "/data/nothing"}],
+            [{"op": "replace", "path": "/data/nothing", "value": "x"}],
+            [{"op": "test", "path": "/data/k", "value": "other"}],
+            [{"op": "test", "path": "/data/nothing", "value": "x"}],
+            [{"op": "move", "from": "/data/nothing", "path": "/data/k"}],
+            [{"op": "copy", "path": "/data/k"}],
+            [{"op": "add", "path": "/metadata/finalizers/5", "value": "x"}],
+            [{"op": "add", "path": "/data/k", "value": 5}],
+            [{"op": "replace", "path": "", "value": []}],
+            [{"op": "remove", "path": "/metadata"}],
+            [{"op": "remove", "path": ""}],
+            [{"op": "replace", "path": "/kind", "value": "Secret"}],
+            [{"op": "add", "path": "/a/b/c", "value": 1}],
+            [{"op": "add", "path": 5, "value": 1}],
+            [{"op": 5, "path": "/data"}],
+            [None],
+        )
+    ),
+    Row(
+        "a JSON patch of too many",
+        f"PATCH {CM}/here?dryRun=All",
+        [{"op": "add", "path": "/data/k", "value": "v"}] * 10_001,
+        JSON_PATCH,
+    ),
+    *(
+        Row(f"merge patch {str(patch)[:70]}", f"PATCH {CM}/here?dryRun=All", patch, MERGE)
+        for patch in (
+            [],
+            "x",
+            1,
+            {"data": []},
+            {"data": {"k": 1}},
+            {"metadata": None},
+            {"metadata": "x"},
+            {"kind": "Secret"},
+            {"apiVersion": "v7"},
+        )
+    ),
+    Row("an empty merge patch", f"PATCH {CM}/here?dryRun=All", b"", MERGE),
+    Row("a broken merge patch", f"PATCH {CM}/here?dryRun=All", b'{"data":', MERGE),
+    Row("a null merge patch", f"PATCH {CM}/here?dryRun=All", b"null", MERGE),
+    Row("an empty strategic patch", f"PATCH {CM}/here?dryRun=All", b"", STRATEGIC),
+    Row("a broken strategic patch", f"PATCH {CM}/here?dryRun=All", b'{"data":', STRATEGIC),
+    Row("a null strategic patch", f"PATCH {CM}/here?dryRun=All", b"null", STRATEGIC),
+    *(
+        Row(f"strategic patch {str(patch)[:70]}", f"PATCH {DEPLOYMENTS}/d?dryRun=All", patch, STRATEGIC)
+        for patch in (
+            [],
+            "x",
+            {"spec": {"template": {"spec": {"containers": {}}}}},
+            {"spec": {"template": {"spec": {"containers": [1]}}}},
+            {"spec": {"template": {"spec": {"containers": [{"image": "x"}]}}}},
+            {"spec": {"template": {"spec": {"containers": "c"}}}},
+            {"spec": {"template": {"spec": {"containers": [{"name": "c", "$patch": "jump"}]}}}},
+            {
+                "spec": {
+                    "template": {
+                        "spec": {
+                            "$setElementOrder/containers": [{"name": "q"}],
+                            "containers": [{"name": "c"}],
+                        }
+                    }
+                }
+            },
+            {"spec": {"template": {"spec": {"$retainKeys": "x"}}}},
+            {"$patch": "jump"},
+            {"spec": {"replicas": "x"}},
+            {"spec": {"template": {"spec": {"$deleteFromPrimitiveList/containers": 1}}}},
+            {"spec": {"selector": {"matchLabels": {"a": "c"}}}},
+            {"spec": None},
+            {"spec": "x"},
+            {"metadata": {"$deleteFromPrimitiveList/finalizers": "x"}},
+        )
+    ),
+    Row("an apply without a manager", f"PATCH {CM}/here?dryRun=All", config_map("here"), APPLY),
+    *(
+        Row(f"an apply of {text!r}"[:80], f"PATCH {CM}/here?fieldManager=m&dryRun=All", text, APPLY)
+        for text in (
+            b"",
+            b"{",
+            b"[]",
+            b"- a",
+            b"null",
+            b"a: b: c",
+            b"kind: ConfigMap",
+            b"apiVersion: v1",
+            b"apiVersion: v1\nkind: Secret\n",
+            b"apiVersion: v7\nkind: ConfigMap\n",
+            b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: there}\n",
+            b"apiVersion: v1\nkind: ConfigMap\ndata: [1]\n",
+            b"apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: other}\n",
+            b"apiVersion: v1\nkind: ConfigMap\nmetadata: {managedFields: [{manager: m}]}\n",
+            b"\xff\xfe\xfd",
+            b"apiVersion: v1\nkind: ConfigMap\nmetadata: x\n",
+            b"apiVersion: 1\nkind: 2\n",
+        )
+    ),
+    Row(
+        "an apply that conflicts",
+        f"PATCH {CM}/here?fieldManager=other&dryRun=All",
+        config_map("here", data={"k": "w"}),
+        APPLY,
+    ),
+    Row(
+        "an apply of two items of one key",
+        f"PATCH {DEPLOYMENTS}/d?fieldManager=m&force=true&dryRun=All",
+        deployment(
+            template={"spec": {"containers": [{"name": "c", "image": "1"}, {"name": "c", "image": "2"}]}}
+        ),
+        APPLY,
+    ),
+    Row(
+        "an apply to a status of nothing",
+        f"PATCH {CM}/here/status?fieldManager=m&dryRun=All",
+        config_map("here"),
+        APPLY,
+    ),
 ]
 NAMES = [
     Row("no name", f"POST {CM}", {"metadata": {}}),
@@ -315,10 +578,17 @@ NAMES = [
     Row("a generated name of capitals", f"POST {CM}", {"metadata": {"generateName": "Upper-"}}),
     Row("a namespace of 64 letters", "POST /api/v1/namespaces", {"metadata": {"name": "a" * 64}}),
     Row("a dotted namespace", "POST /api/v1/namespaces", {"metadata": {"name": "a.b"}}),
-    Row("a service that begins with a digit", f"POST {NS}/services",
-        {"metadata": {"name": "1a"}, "spec": {"ports": [{"port": 80}]}}),
+    Row(
+        "a service that begins with a digit",
+        f"POST {NS}/services?dryRun=All",
+        {"metadata": {"name": "1a"}, "spec": {"ports": [{"port": 80}]}},
+    ),
     Row("another namespace", f"POST {CM}", {**config_map(), "metadata": {"name": "x", "namespace": "other"}}),
-    Row("another namespace in an update", f"PUT {CM}/here", {**config_map(), "metadata": {"name": "here", "namespace": "other"}}),
+    Row(
+        "another namespace in an update",
+        f"PUT {CM}/here",
+        {**config_map(), "metadata": {"name": "here", "namespace": "other"}},
+    ),
     Row("a missing namespace", "POST /api/v1/namespaces/nowhere/configmaps", config_map()),
     Row("a missing namespace of a get", "GET /api/v1/namespaces/nowhere/configmaps/x"),
     Row("no namespace", "POST /api/v1/configmaps", config_map()),
@@ -331,35 +601,126 @@ NAMES = [
     Row("a bad finalizer", f"POST {CM}", {"metadata": {"name": "x", "finalizers": ["nobody"]}}),
     Row("bad data keys", f"POST {CM}", config_map(data={"a/b": "", "..": ""})),
     Row("too much data", f"POST {CM}", config_map(data={"a": "b" * 1_100_000})),
-    *(Row(f"{method} of {where.replace(NS, 'NS')}", f"{method} {where}") for method, where in (
-        ("PUT", CM), ("PATCH", CM), ("POST", f"{CM}/here"), ("TRACE", CM), ("OPTIONS", CM), ("PURGE", CM), ("FOO", CM),
-        ("POST", "/version"), ("DELETE", "/api/v1"), ("PUT", "/healthz"), ("POST", "/"), ("POST", f"{NS}/pods/here/status"),
-        ("DELETE", f"{NS}/pods/here/status"), ("GET", f"{NS}/pods/here/binding"), ("GET", f"{NS}/pods/here/eviction"),
-        ("PUT", f"{NS}/bindings"), ("GET", "/apis/authorization.k8s.io/v1/subjectaccessreviews"), ("DELETE", "/api/v1/namespaces"),
-        ("CONNECT", "/api"))),
-    *(Row(f"the path {path.replace(NS, 'NS')}", f"GET {path}") for path in (
-        f"{NS}/configmaps%2Fhere2", f"{CM}/a%2Fb", f"{CM}/..%2Fpods", f"{CM}/%2e%2e/pods/nothing", f"{CM}/../configmaps/nothing",
-        f"/{NS}/configmaps/nothing", "/api//v1/configmaps", f"{CM}/nothing/", f"{CM}/nothing%00", f"{CM}/%00", f"{CM}/%ff", f"{CM}/%zz", f"{CM}/%",
-        f"{CM}/nothing/sub", f"{CM}/here/sub/sub", f"{CM}/here/status", "/apis/apps", "/apis/none", "/apis/none/v1", "/apis/none/v1/things", "/api/v7", "/api/v7/pods",
-        "/api/v1/nothing", "/apis/apps/v1/nothing", "/apis/apps/v7/deployments", "/nothing", "/api/v1/watch", "/apis/apps/v1/watch/", "/api/v1/proxy", "/.", "/..", "/../etc/passwd",
-        "/%2e%2e/%2e%2e/etc/passwd", "/healthz/nothing", "/readyz/etcd/x", "/version/x", "/openapi", "/openapi/v3/nothing", "/openapi/v2/x",
-        "/logs", "/logs/../x", "/debug/pprof", "/metrics/x", "*", "http://elsewhere/api/v1/nothing", f"{CM}/" + "a" * 300, f"{CM}/A_b", f"{CM}/here%20")),
+    *(
+        Row(f"{method} of {where.replace(NS, 'NS')}", f"{method} {where}")
+        for method, where in (
+            ("PUT", CM),
+            ("PATCH", CM),
+            ("POST", f"{CM}/here"),
+            ("TRACE", CM),
+            ("OPTIONS", CM),
+            ("PURGE", CM),
+            ("FOO", CM),
+            ("POST", "/version"),
+            ("DELETE", "/api/v1"),
+            ("PUT", "/healthz"),
+            ("POST", "/"),
+            ("POST", f"{NS}/pods/here/status"),
+            ("DELETE", f"{NS}/pods/here/status"),
+            ("GET", f"{NS}/pods/here/binding"),
+            ("GET", f"{NS}/pods/here/eviction"),
+            ("PUT", f"{NS}/bindings"),
+            ("GET", "/apis/authorization.k8s.io/v1/subjectaccessreviews"),
+            ("DELETE", "/api/v1/namespaces"),
+            ("CONNECT", "/api"),
+        )
+    ),
+    *(
+        Row(f"the path {path.replace(NS, 'NS')}", f"GET {path}")
+        for path in (
+            f"{NS}/configmaps%2Fhere2",
+            f"{CM}/a%2Fb",
+            f"{CM}/..%2Fpods",
+            f"{CM}/%2e%2e/pods/nothing",
+            f"{CM}/../configmaps/nothing",
+            f"/{NS}/configmaps/nothing",
+            "/api//v1/configmaps",
+            f"{CM}/nothing/",
+            f"{CM}/nothing%00",
+            f"{CM}/%00",
+            f"{CM}/%ff",
+            f"{CM}/%zz",
+            f"{CM}/%",
+            f"{CM}/nothing/sub",
+            f"{CM}/here/sub/sub",
+            f"{CM}/here/status",
+            "/apis/apps",
+            "/apis/none",
+            "/apis/none/v1",
+            "/apis/none/v1/things",
+            "/api/v7",
+            "/api/v7/pods",
+            "/api/v1/nothing",
+            "/apis/apps/v1/nothing",
+            "/apis/apps/v7/deployments",
+            "/nothing",
+            "/api/v1/watch",
+            "/apis/apps/v1/watch/",
+            "/api/v1/proxy",
+            "/.",
+            "/..",
+            "/../etc/passwd",
+            "/%2e%2e/%2e%2e/etc/passwd",
+            "/healthz/nothing",
+            "/readyz/etcd/x",
+            "/version/x",
+            "/openapi",
+            "/openapi/v3/nothing",
+            "/openapi/v2/x",
+            "/logs",
+            "/logs/../x",
+            "/debug/pprof",
+            "/metrics/x",
+            "*",
+            "http://elsewhere/api/v1/nothing",
+            f"{CM}/" + "a" * 300,
+            f"{CM}/A_b",
+            f"{CM}/here%20",
+        )
+    ),
     Row("a bad name of a new one", f"PUT {CM}/Upper", config_map("Upper")),
-    Row("an update that creates", f"PUT {CM}/nothing2", config_map("nothing2") | {"metadata": {"name": "other"}}),
+    Row(
+        "an update that creates",
+        f"PUT {CM}/nothing2",
+        config_map("nothing2") | {"metadata": {"name": "other"}},
+    ),
     Row("a log of nothing", f"GET {NS}/pods/nothing/log"),
     Row("a log of a pod without a node", f"GET {NS}/pods/here/log?container=nothing"),
     Row("bad log options", f"GET {NS}/pods/here/log?tailLines=-1&limitBytes=0"),
     Row("unreadable log options", f"GET {NS}/pods/here/log?tailLines=x"),
     Row("exec without a command", f"POST {NS}/pods/here/exec"),
     Row("exec without an upgrade", f"POST {NS}/pods/here/exec?command=id&stdout=1"),
-    Row("a binding of what is bound", f"POST {NS}/pods/here/binding", {"metadata": {"name": "here"}, "target": {"kind": "Node", "name": "other"}}),
+    Row(
+        "a binding of what is bound",
+        f"POST {NS}/pods/here/binding",
+        {"metadata": {"name": "here"}, "target": {"kind": "Node", "name": "other"}},
+    ),
     Row("a binding to nothing", f"POST {NS}/pods/here/binding", {"metadata": {"name": "here"}, "target": {}}),
-    Row("a scale below nothing", f"PUT {DEPLOYMENTS}/d/scale",
-        {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "d", "namespace": SPACE}, "spec": {"replicas": -1}}),
+    Row(
+        "a scale below nothing",
+        f"PUT {DEPLOYMENTS}/d/scale",
+        {
+            "apiVersion": "autoscaling/v1",
+            "kind": "Scale",
+            "metadata": {"name": "d", "namespace": SPACE},
+            "spec": {"replicas": -1},
+        },
+    ),
     Row("a scale of another kind", f"PUT {DEPLOYMENTS}/d/scale", deployment()),
     Row("a token for nobody", f"POST {NS}/serviceaccounts/nothing/token", {"spec": {"audiences": []}}),
-    Row("a token for no time", f"POST {NS}/serviceaccounts/default/token", {"spec": {"expirationSeconds": 1}}),
+    Row(
+        "a token for no time", f"POST {NS}/serviceaccounts/default/token", {"spec": {"expirationSeconds": 1}}
+    ),
 ]
 
-TABLES = {"bodies": BODIES, "fields": FIELDS, "queries": QUERIES, "who": WHO, "stale": STALE, "media": MEDIA, "patches": PATCHES, "names": NAMES}
+TABLES = {
+    "bodies": BODIES,
+    "fields": FIELDS,
+    "queries": QUERIES,
+    "who": WHO,
+    "stale": STALE,
+    "media": MEDIA,
+    "patches": PATCHES,
+    "names": NAMES,
+}
 ROWS = {f"{table}: {row.name}": row for table, rows in TABLES.items() for row in rows}

@@ -30,7 +30,7 @@ def test_a_killed_component_is_back_and_nothing_acknowledged_is_lost(running: Pe
     running.kubectl("rollout", "status", f"deployment/after-{name}", "--timeout=30s")
 
 
-def test_a_killed_supervisor_takes_all_with_it_and_up_recovers(person: Person) -> None:
+def test_a_supervisor_that_is_killed_or_cannot_start_leaves_nothing(person: Person) -> None:
     person.wherry("up", "--simulated")
     person.kubectl("create", "configmap", "kept")
     kill_supervisor(person)
@@ -46,22 +46,16 @@ def test_a_killed_supervisor_takes_all_with_it_and_up_recovers(person: Person) -
     assert [entry.name for entry in (root / "run").iterdir()] == ["lock"]
     assert processes_naming(root) == []
 
-
-def kill_supervisor(person: Person) -> None:
-    status = person.status()
-    os.kill(status["supervisor"], signal.SIGKILL)
-    until(lambda: not any(alive(component["pid"]) for component in status["components"]), 5)
-
-
-def test_a_component_that_cannot_start_is_told_and_nothing_stays(person: Person) -> None:
-    person.wherry("up", "--simulated")
-    person.wherry("down")
-    store = person.clusters / "wherry" / "store"
+    store = root / "store"
     store.rename(store.with_name("aside"))
     store.write_text("not a folder")
     said = person.wherry("up", code=1).stderr
     assert "kube-apiserver does not start; the end of" in said
     assert "is down" in person.wherry("status", code=3).stdout
-    assert processes_naming(person.clusters / "wherry") == []
-    store.unlink()
-    store.with_name("aside").rename(store)
+    assert processes_naming(root) == []
+
+
+def kill_supervisor(person: Person) -> None:
+    status = person.status()
+    os.kill(status["supervisor"], signal.SIGKILL)
+    until(lambda: not any(alive(component["pid"]) for component in status["components"]), 5)

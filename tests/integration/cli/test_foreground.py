@@ -28,17 +28,12 @@ def started(person: Person, *words: str) -> Iterator[tuple[subprocess.Popen[byte
         process.wait()
 
 
-def test_it_ends_by_a_signal_or_with_the_cluster(person: Person) -> None:
-    def elsewhere(_: subprocess.Popen[bytes]) -> None:
-        person.wherry("down")
-
+def test_it_ends_by_ctrl_c_or_when_the_cluster_is_lost(person: Person) -> None:
     def lost(_: subprocess.Popen[bytes]) -> None:
         os.kill(person.status()["supervisor"], signal.SIGKILL)
 
     ends: list[tuple[Callable[[subprocess.Popen[bytes]], None], int, str]] = [
         (lambda process: process.send_signal(signal.SIGINT), 0, "Components stopped"),
-        (lambda process: process.send_signal(signal.SIGTERM), 0, "Components stopped"),
-        (elsewhere, 0, "Ctrl-C stops the cluster"),
         (lost, 1, "Leftovers of a crash removed"),
     ]
     for end, code, said in ends:

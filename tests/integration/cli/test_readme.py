@@ -56,7 +56,8 @@ def script(block: Block) -> list[str]:
 
 
 def test_blocks_are_understood() -> None:
-    text = "a\n```console\n$ wherry up \\\n  --simulated\nout\n$ true\n```\n```sh real\nls\n# no\n```\n```py\nx\n```\n"
+    first = "```console\n$ wherry up \\\n  --simulated\nout\n$ true\n```\n"
+    text = f"a\n{first}```sh real\nls\n# no\n```\n```py\nx\n```\n"
     assert list(blocks(text)) == [
         Block(2, frozenset(), ("wherry up   --simulated", "true")),
         Block(8, frozenset({"real"}), ("ls",)),
@@ -87,13 +88,13 @@ def test_simulated(block: Block, tmp_path_factory: pytest.TempPathFactory) -> No
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("block", REAL, ids=place)
-def test_real(block: Block, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_real(tmp_path_factory: pytest.TempPathFactory) -> None:
     machines = machine_module()
     if reason := machines.missing():
         pytest.skip(reason)
-    home = tmp_path_factory.mktemp("p")
-    commands_of = Person(home / "person", whole_path=True)
-    with machines.Machine(f"wherry-readme-{os.getpid()}", home) as machine:
-        machine.environment["PATH"] = commands_of.environment["PATH"]
-        machine.run(*script(block))
+    for block in REAL:
+        home = tmp_path_factory.mktemp("p")
+        person = Person(home / "person", whole_path=True)
+        with machines.Machine(f"wherry-readme-{os.getpid()}", home) as machine:
+            machine.environment["PATH"] = person.environment["PATH"]
+            machine.run(*script(block))

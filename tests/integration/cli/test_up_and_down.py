@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from person import KUBECTL, Person, processes_naming, until
 
+from wherry.clock import parse_rfc3339
+
 pytestmark = pytest.mark.skipif(not KUBECTL.exists(), reason="needs kubectl (make kubectl)")
 
 WEB = {
@@ -35,6 +37,8 @@ def ready_nodes(person: Person) -> int:
 
 
 def test_up_down_up(person: Person) -> None:
+    person.kubectl("config", "set-context", "work", "--cluster=office")
+    person.kubectl("config", "use-context", "work")
     said = person.wherry("up", "--simulated", "--nodes", "20").stdout
     assert ready_nodes(person) == 20
     for text in (
@@ -58,13 +62,16 @@ def test_up_down_up(person: Person) -> None:
     assert "ready  " not in again
     assert {name: c["pid"] for name, c in person.components().items()} == before
 
+    assert person.context() == "wherry"
     assert "is down. Its data stays in" in person.wherry("down").stdout
+    assert person.context() == "work"
     assert_nothing_left(person, "wherry")
     assert "was down already" in person.wherry("down").stdout
     assert "is down. Start it with: wherry up" in person.wherry("status", code=3).stdout
 
     assert "20 simulated nodes Ready" in person.wherry("up").stdout
     assert ready_nodes(person) == 20
+    assert_heartbeats_are_new(person)
     person.kubectl(*ROLLOUT)
     assert len(person.kubectl("get", "pods").splitlines()) == 5
 
@@ -86,19 +93,14 @@ def assert_nothing_left(person: Person, name: str) -> None:
         "store",
     ]
     assert str(root) not in Path("/proc/net/unix").read_text()
-    assert name not in person.kubectl("config", "get-contexts", "-o", "name")
+    assert person.kubectl("config", "get-contexts", "-o", "name").split() == ["work"]
 
 
-def test_nodes_of_an_earlier_run_are_not_believed(person: Person) -> None:
-    """Whatever the node objects say from before, every Lease is newer than the second start."""
-    person.wherry("up", "--simulated", "--nodes", "5")
-    person.wherry("down")
-    person.wherry("up")
+def assert_heartbeats_are_new(person: Person) -> None:
+    """Whatever the node objects say from before, every Lease is newer than the start of its renewer."""
     started = person.components()["simulated-nodes"]["started"]
     leases = json.loads(person.kubectl("-n", "kube-node-lease", "get", "leases", "-o", "json"))["items"]
-    from wherry.clock import parse_rfc3339
-
-    assert len(leases) == 5
+    assert len(leases) == 20
     assert all(parse_rfc3339(lease["spec"]["renewTime"]) >= started for lease in leases)
     assert all(c["state"] == "ready" for c in person.components().values())
 
@@ -153,25 +155,14 @@ def test_two_side_by_side(person: Person) -> None:
     assert clusters["one"]["server"] in printed
 
 
-def test_the_kubeconfig_of_before_comes_back(person: Person) -> None:
-    person.kubectl("config", "set-context", "work", "--cluster=office")
-    person.kubectl("config", "use-context", "work")
-    person.wherry("up", "--simulated", "--keep-context")
-    assert person.context() == "work"
-    person.kubectl("--context", "wherry", "get", "nodes")
-    person.wherry("up")
-    assert person.context() == "wherry"
-    person.wherry("down")
-    assert person.context() == "work"
-    assert person.kubectl("config", "get-contexts", "-o", "name").split() == ["work"]
-
-
-def test_data_dir_and_wait_none(person: Person) -> None:
+def test_data_dir_wait_none_keep_context(person: Person) -> None:
     place = person.home / "elsewhere"
-    lines = person.lines("up", "--simulated", "--data-dir", str(place), "--wait", "none")
+    lines = person.lines("up", "--simulated", "--data-dir", str(place), "--wait", "none", "--keep-context")
     assert [line["step"] for line in lines[:-1]] == ["Certificates and kubeconfigs", "kube-apiserver ready"]
     assert lines[-1]["dataDir"] == str(place)
     assert lines[-1]["simulated"] is True
+    assert person.context() == ""
+    person.kubectl("--context", "wherry", "get", "namespaces")
     until(lambda: all(c["state"] == "ready" for c in person.components().values()))
     assert person.status()["cluster"] == "wherry"
     refused = person.wherry("up", "--simulated", "--data-dir", str(person.home / "third"), code=2).stderr

@@ -7,6 +7,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from wherry.api.scheme import builtin
 from wherry.apiserver.openapi import OpenApi
 from wherry.http.messages import Request, Response
@@ -73,8 +75,42 @@ def test_hash_etag_and_gzip() -> None:
 
 
 def test_version_two() -> None:
-    assert ask("v2", accept="application/com.github.proto-openapi.spec.v2.v1.0+protobuf").status == 406
     swagger = json.loads(ask("v2").body)
     assert swagger["swagger"] == "2.0"
+    assert swagger["security"] == [{"BearerToken": []}]
     strategy = swagger["definitions"]["io.k8s.api.apps.v1.DeploymentSpec"]["properties"]["strategy"]
     assert strategy["$ref"] == "#/definitions/io.k8s.api.apps.v1.DeploymentStrategy"
+    item = swagger["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]
+    assert item["get"]["produces"] == ["application/json", "application/yaml"]
+    assert [p["name"] for p in item["parameters"]] == ["name", "namespace", "pretty"]
+    names = [p["name"] for p in item["patch"]["parameters"]]
+    assert names == ["body", "dryRun", "fieldManager", "fieldValidation", "force"]
+    for target in re.findall(r'"#/definitions/([^"]+)"', json.dumps(swagger)):
+        assert target in swagger["definitions"], target
+
+
+def test_version_two_comes_without_defaults_and_one_word_enums() -> None:
+    definitions = json.loads(ask("v2").body)["definitions"]
+    assert "default" not in definitions["io.k8s.api.core.v1.ContainerPort"]["properties"]["protocol"]
+    assert "enum" not in definitions["io.k8s.api.core.v1.Pod"]["properties"]["kind"]
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+        "text/plain, application/com.github.proto-openapi.spec.v2.v1.0+protobuf;q=0.5",
+    ],
+)
+def test_version_two_in_protobuf(accept: str) -> None:
+    response = ask("v2", accept=accept)
+    assert response.content_type == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+    etag = dict(response.headers)["ETag"]
+    assert ask("v2", **{"accept": accept, "if-none-match": etag}).status == 304
+    packed = ask("v2", **{"accept": accept, "accept-encoding": "gzip"})
+    assert gzip.decompress(packed.body) == response.body
+
+
+def test_version_two_is_not_to_be_had_as_text() -> None:
+    assert ask("v2", accept="text/plain").status == 406

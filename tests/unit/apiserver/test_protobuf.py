@@ -73,6 +73,7 @@ def test_deployment_as_kubectl_writes_it() -> None:
             },
             "strategy": {"rollingUpdate": {"maxSurge": "25%"}},
         },
+        "status": {},
     }
 
 

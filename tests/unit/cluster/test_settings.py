@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,30 @@ def test_unwritable_directory_is_a_clear_error(home: Path) -> None:
     (home / "file").write_text("")
     with pytest.raises(UsageError, match="choose another with --data-dir"):
         settings.save(Paths(home / "file" / "x"), settings.make("x", simulated=True, nodes=1))
+
+
+def test_a_name_is_taken_once(home: Path) -> None:
+    saved = made(home, "a")
+    with pytest.raises(UsageError, match='a cluster with the name "a" exists already'):
+        settings.save(Paths(home / "elsewhere"), saved)
+    (home / "a" / "cluster.json").unlink()
+    settings.save(Paths(home / "elsewhere"), saved)
+    assert settings.find("a") == home / "elsewhere"
+
+
+def test_a_path_too_long_for_sockets_is_a_clear_error(home: Path) -> None:
+    with pytest.raises(UsageError, match="too long for sockets"):
+        settings.save(Paths(home / ("x" * 100)), settings.make("a", simulated=True, nodes=1))
+
+
+def test_a_port_that_was_taken_meanwhile_moves_and_the_others_stay(home: Path) -> None:
+    before = made(home, "a")
+    neighbour = made(home, "b")
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", before.ports.apiserver))
+        somebody.listen()
+        after = settings.with_free_ports(before)
+    assert after.ports.apiserver not in (before.ports.apiserver, neighbour.ports.apiserver)
+    assert replace(after, ports=before.ports) == before
+    assert replace(after.ports, apiserver=before.ports.apiserver) == before.ports
+    assert settings.with_free_ports(before) == before

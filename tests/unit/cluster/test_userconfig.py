@@ -90,3 +90,10 @@ def test_damaged_file_is_refused_and_kept(file: Path) -> None:
     with pytest.raises(UsageError, match="cannot read the kubeconfig"):
         userconfig.merge(entry("wherry"))
     assert file.read_text() == "a: ["
+
+
+def test_the_former_context_survives_clusters_in_between(file: Path) -> None:
+    for name in ("work", "one", "two"):
+        userconfig.merge(entry(name))
+    assert userconfig.remove("one") == "two"
+    assert userconfig.remove("two") == "work"

@@ -99,6 +99,13 @@ def ensure_key_file(path: Path) -> None:
     path.write_bytes(new_private_key())
 
 
+def check_key_file(path: Path) -> None:
+    """Raises BadKey for a file without any key in it. (Whether the keys are good is seen when they are
+    first needed: reading them takes a library that takes time to load.)"""
+    if not _PEM.search(path.read_bytes()):
+        raise BadKey(f"{path}: data does not contain any valid RSA or ECDSA keys")
+
+
 class KeyRing:
     """The signing key and all keys that verify, loaded when first asked for."""
 

@@ -9,6 +9,11 @@ fields there are, `wire.json` what it can't know, per definition:
 - `stanzas`: nested objects that are written even when nothing is in them (`resources: {}`);
 - `written`: other fields that are written when absent, with the value they get.
 
+The file is kept by hand, since no published schema tells pointers from values. Its source are the Go types
+of k8s.io/api (`types.go` of each group): a scalar is `kept` when its field is a pointer, a stanza a struct
+that is none. It was compared with those of v0.37 field by field, and with what upstream's server stores
+(tests/differential/test_kinds.py).
+
 `tidy` does it in place and also makes quantities and times canonical. It does not check anything and
 leaves unknown fields alone. It is idempotent.
 """

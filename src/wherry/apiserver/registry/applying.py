@@ -175,9 +175,6 @@ def _applied(call: Call, live: Obj, config: Obj, options: WriteOptions, now: str
     served = call.served
     who = ownership.identity(served, options.manager, call.info.subresource, "Apply")
     mine = _key(who)
-    if options.manager == _KUBECTL and _LAST_APPLIED in (live["metadata"].get("annotations") or {}):
-        text = json.dumps(config, separators=(",", ":")) + "\n"
-        live["metadata"]["annotations"][_LAST_APPLIED] = text
     entries = {_key(entry): entry for entry in _entries(call, live, now)}
     managers = [Manager(k, e["fieldsV1"]) for k, e in entries.items()]
     body, wanted = _body(live, call), _body(config, call)
@@ -196,7 +193,12 @@ def _applied(call: Call, live: Obj, config: Obj, options: WriteOptions, now: str
         raise _conflict(conflicts.found, entries) from None
     except TypedError as error:
         raise _cannot_type(call, config, str(error)) from None
-    return _assembled(call, live, config, done, entries, who, now)
+    out = _assembled(call, live, config, done, entries, who, now)
+    notes = out["metadata"].get("annotations") or {}
+    if options.manager == _KUBECTL and _LAST_APPLIED in notes:
+        text = json.dumps(config, separators=(",", ":")) + "\n"
+        out["metadata"]["annotations"] = {**notes, _LAST_APPLIED: text}
+    return out
 
 
 def _assembled(

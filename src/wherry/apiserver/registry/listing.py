@@ -23,11 +23,13 @@ from wherry.api.errors import ApiError
 from wherry.apiserver.registry import negotiation
 from wherry.apiserver.registry.core import Call, Core
 from wherry.apiserver.registry.entry import Entry, encode
+from wherry.apiserver.registry.negotiation import Accept
 from wherry.apiserver.registry.options import ListOptions, list_options
-from wherry.apiserver.registry.respond import answer
+from wherry.apiserver.registry.respond import GZIP_FROM, answer, gzipped, is_plain, takes_gzip
 from wherry.apiserver.registry.selection import Selection, selection
 from wherry.apiserver.registry.served import Served
 from wherry.apiserver.registry.shapes import shaped_list
+from wherry.apiserver.registry.watchcache import Scope
 from wherry.etcd.types import Compacted, FutureRevision, Range
 from wherry.http.messages import Response
 
@@ -46,6 +48,8 @@ class Found:
     revision: int
     continue_: str = ""
     remaining: int | None = None
+    scope: Scope | None = None
+    """The scope of the cache that the page is all of, None when it is a part or of the past."""
 
 
 class Token(NamedTuple):
@@ -60,25 +64,42 @@ async def list_objects(core: Core, call: Call) -> Response:
     accept = negotiation.accept(call.request.headers.get("accept", ""))
     found = await select(core, call, options)
     if accept.shape == "object":
+        if found.scope is not None and _worth_packing(call, accept, found):
+            packed = call.served.cache.packed
+            return gzipped(packed.body(found.scope, _head(call.served, found), found.entries, _END))
         body = object_list(call.served, found)
     else:
         body = shaped_list(core, call.served, accept, found.entries, list_meta(found), call.query)
     return answer(call.request, call.query, body, accept=accept)
 
 
-def object_list(served: Served, found: Found) -> bytes:
-    """The list's JSON, joined from what the cache holds."""
+def _worth_packing(call: Call, accept: Accept, found: Found) -> bool:
+    """Whether the list goes out compressed, in the very bytes the cache holds."""
+    request = call.request
+    if call.served.conversion is not None or not takes_gzip(request):
+        return False
+    return is_plain(request, call.query, accept) and sum(len(e.data) for e in found.entries) >= GZIP_FROM
+
+
+_END = b"]}"
+
+
+def _head(served: Served, found: Found) -> bytes:
     resource = served.resource
-    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
+    return b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
         resource.kind.encode(),
         resource.api_version.encode(),
         list_meta(found),
     )
+
+
+def object_list(served: Served, found: Found) -> bytes:
+    """The list's JSON, joined from what the cache holds."""
     if served.conversion is None:
         items: Iterable[bytes] = [entry.data for entry in found.entries]
     else:
         items = [served.render(entry) for entry in found.entries]
-    return b"".join((head, b",".join(items), b"]}"))
+    return b"".join((_head(served, found), b",".join(items), _END))
 
 
 def list_meta(found: Found) -> bytes:
@@ -108,7 +129,10 @@ async def select(core: Core, call: Call, options: ListOptions) -> Found:
     cache = call.served.cache
     if not revision or cache.changed <= revision <= core.feed.revision:
         entries: Iterable[Entry] = cache.select(chosen.scope, start)
-        return _page(call, chosen, entries, revision or core.feed.revision, options.limit, prefix)
+        found = _page(call, chosen, entries, revision or core.feed.revision, options.limit, prefix)
+        if chosen.whole and not start and not found.continue_:
+            found.scope = chosen.scope
+        return found
     past = await _past(core, call, chosen, revision, start, options)
     return _page(call, chosen, past, revision, options.limit, prefix)
 

@@ -205,12 +205,7 @@ def _list_problems(options: ListOptions) -> list[FieldError]:
     field = "resourceVersionMatch"
     match = options.match
     if options.watch:
-        if options.initial_events is None:
-            return [fieldpath.forbidden_field(field, f"{field} is forbidden for watch")] if match else []
-        if match != "NotOlderThan":
-            detail = f"sendInitialEvents requires setting {field} to NotOlderThan"
-            return [fieldpath.forbidden_field(field, detail)]
-        return []
+        return _watch_problems(field, match, options.initial_events)
     problems = []
     if options.initial_events is not None:
         detail = "sendInitialEvents is forbidden for list"
@@ -227,6 +222,19 @@ def _list_problems(options: ListOptions) -> list[FieldError]:
     elif match == "Exact" and options.resource_version == "0":
         detail = f'{field} "{match.lower()}" is forbidden for resourceVersion "0"'
         problems.append(fieldpath.forbidden_field(field, detail))
+    return problems
+
+
+def _watch_problems(field: str, match: str, initial: bool | None) -> list[FieldError]:
+    problems = []
+    if initial is None and match:
+        detail = f"{field} is forbidden for watch unless sendInitialEvents is provided"
+        problems.append(fieldpath.forbidden_field(field, detail))
+    if initial is not None and match != "NotOlderThan":
+        detail = f"sendInitialEvents requires setting {field} to NotOlderThan"
+        problems.append(fieldpath.forbidden_field(field, detail))
+    if match not in ("", "NotOlderThan"):
+        problems.append(fieldpath.not_supported(field, match, ["NotOlderThan"]))
     return problems
 
 

@@ -123,7 +123,7 @@ def patcher(call: Call, media: str) -> tuple[Patcher, str]:
         except strategic.StrategicError as error:
             raise errors.bad_request(str(error)) from None
 
-    return merge, go_map(patch)
+    return merge, go_text.printed(patch)
 
 
 def _json_patcher(patch: Any) -> Patcher:
@@ -145,14 +145,3 @@ def _json_patcher(patch: Any) -> Patcher:
         return patched
 
     return apply
-
-
-def go_map(value: Any) -> str:
-    """A JSON value as Go prints it with %v."""
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{k}:{go_map(v)}" for k, v in sorted(value.items())) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(map(go_map, value)) + "]"
-    if value is None:
-        return "<nil>"
-    return str(value).lower() if isinstance(value, bool) else str(value)

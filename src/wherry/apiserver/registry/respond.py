@@ -36,10 +36,24 @@ def answer(
     response = Response(status, body, accept.content_type)
     if warnings:
         response.headers = warning_headers(warnings)
-    if len(body) >= GZIP_FROM and "gzip" in headers.get("accept-encoding", ""):
+    if len(body) >= GZIP_FROM and takes_gzip(request):
         response.body = igzip.compress(body, compresslevel=0)
         response.headers = (*response.headers, *_GZIPPED)
     return response
+
+
+def takes_gzip(request: Request) -> bool:
+    return "gzip" in request.headers.get("accept-encoding", "")
+
+
+def is_plain(request: Request, query: Query, accept: Accept) -> bool:
+    """Whether JSON goes out just as it is."""
+    return not accept.yaml and not _pretty(query, request.headers.get("user-agent", ""))
+
+
+def gzipped(body: bytes) -> Response:
+    """The answer whose JSON is compressed already."""
+    return Response(200, body, headers=_GZIPPED)
 
 
 def _pretty(query: Query, agent: str) -> bool:

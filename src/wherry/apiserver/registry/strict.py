@@ -18,9 +18,9 @@ from typing import Any
 
 from wherry.api import quantity, schema
 from wherry.api.schema import Definition
-from wherry.apiserver.registry import wiretypes
-from wherry.clock import parse_rfc3339
+from wherry.apiserver.registry import gotime, wiretypes
 
+_MICRO_TIME = "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime"
 MAX_FINDINGS = 100
 """Upstream's decoder reports no more (`sigs.k8s.io/json`)."""
 _DIGITS = 300
@@ -127,7 +127,7 @@ def _walk(value: Any, node: Definition, path: str, go_path: str, owner: str, fou
         target = schema.definition(name)
         if "properties" in target:
             return _struct(value, name, target, path, go_path, owner, found)
-        node = {**target, "format": target.get("format", "")}
+        node = {**target, "format": "micro-time" if name == _MICRO_TIME else target.get("format", "")}
     kind = node.get("type")
     if kind == "array":
         return _list(value, node, path, go_path, owner, found)
@@ -228,12 +228,9 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]*=*[\r\n]*")
 
 def _text(value: str, node: Definition, found: Findings) -> str:
     form = node.get("format", "")
-    if form == "date-time":
-        try:
-            parse_rfc3339(value)
-        except ValueError:
-            layout = "2006-01-02T15:04:05Z07:00"
-            _complain(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"', found)
+    if form in ("date-time", "micro-time"):
+        if problem := gotime.problem(value, micro=form == "micro-time"):
+            _complain(problem, found)
     elif form == "byte" and not _BASE64.fullmatch(value):
         bad = next(i for i, c in enumerate(value) if not _BASE64.fullmatch(c))
         _complain(f"illegal base64 data at input byte {bad}", found)

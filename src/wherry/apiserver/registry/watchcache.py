@@ -23,6 +23,7 @@ from wherry.api.schema import Obj
 from wherry.apiserver.registry import entry as entries
 from wherry.apiserver.registry import glance
 from wherry.apiserver.registry.entry import Entry, Fields
+from wherry.apiserver.registry.packed import PackedLists
 
 log = logging.getLogger("wherry.apiserver")
 
@@ -77,6 +78,7 @@ class WatchCache:
         self.oldest = 0
         self.changed = 0
         """The revision of the last change of this resource."""
+        self.packed = PackedLists()
         self._normalize = normalize
         self._size = 0
         self._indexes: dict[str, dict[str, dict[str, Entry]]] = {f: {} for f in layout.indexed}

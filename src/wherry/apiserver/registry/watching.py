@@ -45,6 +45,8 @@ async def watch(core: Core, call: Call) -> Response:
     start = 0 if version in ("", "0") else listing.revision_number(version)
     if version == "":
         await core.feed.current()
+        if options.initial_events is False:
+            start = core.feed.revision
     elif options.initial_events:
         await listing.reach(core, start)
     frames = Frames(core, call.served, accept, shapes.include(call.query))

@@ -14,13 +14,14 @@ import msgspec
 
 from wherry.api import quantity, schema
 from wherry.api.schema import Definition
+from wherry.apiserver.registry import gotime
 
-_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"
+_MICRO_TIME = "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime"
 _BASE64 = r"^([A-Za-z0-9+/\r\n]|(=[\r\n]*)+$)*$"
 _QUANTITY = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
 
 _STRINGS: dict[str, Any] = {
-    "date-time": Annotated[str, msgspec.Meta(pattern=_TIME)],
+    "date-time": Annotated[str, msgspec.Meta(pattern=gotime.PLAIN)],
     "byte": Annotated[str, msgspec.Meta(pattern=_BASE64)],
 }
 _INTEGERS: dict[str, Any] = {
@@ -29,7 +30,7 @@ _INTEGERS: dict[str, Any] = {
 }
 _QUANTITIES: Any = Annotated[str, msgspec.Meta(pattern=_QUANTITY, max_length=64)] | int | float
 
-_structs: dict[str, Any] = {}
+_structs: dict[str, Any] = {_MICRO_TIME: Annotated[str, msgspec.Meta(pattern=gotime.PLAIN_MICRO)]}
 _in_progress: set[str] = set()
 
 

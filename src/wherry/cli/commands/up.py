@@ -120,14 +120,15 @@ async def _up(
     console.say(f'Cluster "{settings.name}" is running already.' if already else _heading(settings))
     options = UpOptions(keep_context=keep_context, wait=wait)
     report = (lambda _: None) if already else console.step
-    kubeconfig = await bring_up(paths, settings, RealClock(), options, report)
+    done = await bring_up(paths, settings, RealClock(), options, report)
+    settings = done.settings
     took = loop.time() - started
     console.emit(
         {
             "cluster": settings.name,
             "context": settings.context,
             "server": settings.url,
-            "kubeconfig": str(kubeconfig),
+            "kubeconfig": str(done.kubeconfig),
             "dataDir": str(paths.root),
             "simulated": settings.simulated,
             "alreadyRunning": already,
@@ -137,7 +138,7 @@ async def _up(
     if not already:
         ready = f"Ready after {took:.1f} s" if wait else f"API server ready after {took:.1f} s"
         console.say(console.paint(f" {ready}", BOLD))
-    _show_end(console, paths, settings, keep_context, kubeconfig)
+    _show_end(console, paths, settings, keep_context, done.kubeconfig)
 
 
 def _heading(settings: ClusterSettings) -> str:

@@ -70,7 +70,9 @@ def test_what_an_updater_set_is_not_taken_away() -> None:
 
 def test_items_of_lists() -> None:
     live = {"spec": {"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "1"}]}}
-    mine = Manager("me", {"f:spec": {"f:containers": {'k:{"name":"b"}': {".": {}, "f:name": {}, "f:image": {}}}}})
+    mine = Manager(
+        "me", {"f:spec": {"f:containers": {'k:{"name":"b"}': {".": {}, "f:name": {}, "f:image": {}}}}}
+    )
     config = {"spec": {"containers": [{"name": "c", "image": "1"}]}}
     done = apply(live, config, POD, [mine], "me")
     assert [c["name"] for c in done.value["spec"]["containers"]] == ["a", "c"]

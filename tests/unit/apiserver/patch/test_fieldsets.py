@@ -60,7 +60,10 @@ def test_leaves_have_nothing_below(a: set[Path]) -> None:
 
 
 def test_edges() -> None:
-    assert fieldsets.key_edge({"protocol": "TCP", "containerPort": 80}) == 'k:{"containerPort":80,"protocol":"TCP"}'
+    assert (
+        fieldsets.key_edge({"protocol": "TCP", "containerPort": 80})
+        == 'k:{"containerPort":80,"protocol":"TCP"}'
+    )
     assert fieldsets.value_edge("a.b/c") == 'v:"a.b/c"'
 
 

@@ -73,7 +73,11 @@ def test_an_order_that_does_not_name_the_patch() -> None:
 
 def test_scalars_are_united_and_taken_out() -> None:
     before = {"metadata": {"finalizers": ["a", "b"]}}
-    assert patched(before, {"metadata": {"finalizers": ["b", "c"]}})["metadata"]["finalizers"] == ["a", "b", "c"]
+    assert patched(before, {"metadata": {"finalizers": ["b", "c"]}})["metadata"]["finalizers"] == [
+        "a",
+        "b",
+        "c",
+    ]
     less = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}}
     assert patched(before, less) == {"metadata": {"finalizers": ["b"]}}
 
@@ -95,7 +99,10 @@ def test_maps() -> None:
     replaced = {"metadata": {"labels": {"$patch": "replace", "c": "3"}}}
     assert patched(before, replaced) == {"metadata": {"labels": {"c": "3"}}}
     assert patched(before, {"metadata": {"labels": {"$patch": "delete"}}}) == {"metadata": {"labels": {}}}
-    assert patched(before, {"metadata": {"labels": {"$patch": "merge", "c": "3"}}})["metadata"]["labels"]["c"] == "3"
+    assert (
+        patched(before, {"metadata": {"labels": {"$patch": "merge", "c": "3"}}})["metadata"]["labels"]["c"]
+        == "3"
+    )
 
 
 def test_retained_keys() -> None:
@@ -109,7 +116,9 @@ def test_retained_keys() -> None:
 
 def test_volumes_keep_only_the_named_source() -> None:
     before = {"spec": {"volumes": [{"name": "v", "emptyDir": {}}]}}
-    change = {"spec": {"volumes": [{"name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": {"path": "/x"}}]}}
+    change = {
+        "spec": {"volumes": [{"name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": {"path": "/x"}}]}
+    }
     assert patched(before, change) == {"spec": {"volumes": [{"name": "v", "hostPath": {"path": "/x"}}]}}
 
 

@@ -1,9 +1,9 @@
 """A registry on the memory store, and requests to it without a server around.
 
-    async def body(room: Room) -> None:
-        assert (await room.post("configmaps", {...})).status == 201
+async def body(room: Room) -> None:
+    assert (await room.post("configmaps", {...})).status == 201
 
-    run(body)
+run(body)
 """
 
 from __future__ import annotations

@@ -38,7 +38,12 @@ def test_scalers() -> None:
     both = conversion(newer, older)
     assert both is not None
     spec = {"maxReplicas": 3, "targetCPUUtilizationPercentage": 50}
-    old = {"kind": "HorizontalPodAutoscaler", "apiVersion": "autoscaling/v1", "metadata": {"name": "h"}, "spec": spec}
+    old = {
+        "kind": "HorizontalPodAutoscaler",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {"name": "h"},
+        "spec": spec,
+    }
     stored = both.to_stored(old)
     target = {"type": "Utilization", "averageUtilization": 50}
     assert stored["spec"] == {

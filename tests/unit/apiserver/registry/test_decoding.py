@@ -12,7 +12,9 @@ from wherry.apiserver.registry.decoding import Wanted
 MAP = Wanted("v1", "ConfigMap", "io.k8s.api.core.v1.ConfigMap")
 
 
-def decode(body: bytes | str, media: str = "application/json", validation: Any = "") -> tuple[Any, tuple[str, ...]]:
+def decode(
+    body: bytes | str, media: str = "application/json", validation: Any = ""
+) -> tuple[Any, tuple[str, ...]]:
     data = body.encode() if isinstance(body, str) else body
     return decoding.decode(data, media, MAP, builtin(), validation)
 
@@ -62,9 +64,15 @@ def test_unusual_spellings_are_no_duplicates() -> None:
         ('{"a":"\n"}', "in string literal"),
         ("[]", "cannot unmarshal array into Go value"),
         ('{"kind":5}', "cannot unmarshal number into Go struct field .kind of type string"),
-        ('{"kind":"Secret","apiVersion":"v1"}', "converting (v1.Secret) to (core.ConfigMap): unknown conversion"),
+        (
+            '{"kind":"Secret","apiVersion":"v1"}',
+            "converting (v1.Secret) to (core.ConfigMap): unknown conversion",
+        ),
         ('{"kind":"Foo"}', 'no kind "Foo" is registered for version "v1"'),
-        ('{"metadata":5}', "cannot unmarshal number into Go struct field ConfigMap.metadata of type v1.ObjectMeta"),
+        (
+            '{"metadata":5}',
+            "cannot unmarshal number into Go struct field ConfigMap.metadata of type v1.ObjectMeta",
+        ),
         ('{"data":{"a":1e400}}', "ConfigMap"),
     ],
 )

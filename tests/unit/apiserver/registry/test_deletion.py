@@ -59,7 +59,12 @@ def test_finalizers_hold() -> None:
         (DeleteOptions(orphanDependents=False), "orphan", [], []),
         (DeleteOptions(), "orphan", [], ["orphan"]),
         (DeleteOptions(), "background", ["foregroundDeletion"], ["foregroundDeletion"]),
-        (DeleteOptions(propagationPolicy="Foreground"), "background", ["a/b", "orphan"], ["a/b", "foregroundDeletion"]),
+        (
+            DeleteOptions(propagationPolicy="Foreground"),
+            "background",
+            ["a/b", "orphan"],
+            ["a/b", "foregroundDeletion"],
+        ),
     ],
 )
 def test_propagation(options: DeleteOptions, default: str, have: list[str], wanted: list[str]) -> None:

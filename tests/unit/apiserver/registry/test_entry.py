@@ -9,7 +9,12 @@ HEAD = entry.head("v1", "Pod")
 
 
 def made(name: str, revision: int) -> Entry:
-    obj = {"spec": {"a": 1}, "metadata": {"labels": {"x": "y"}, "name": name}, "kind": "Pod", "apiVersion": "v1"}
+    obj = {
+        "spec": {"a": 1},
+        "metadata": {"labels": {"x": "y"}, "name": name},
+        "kind": "Pod",
+        "apiVersion": "v1",
+    }
     value = entry.stored_value(obj)
     assert value.startswith(HEAD)
     return Entry(f"ns/{name}", revision, entry.served_value(value, len(HEAD), revision))

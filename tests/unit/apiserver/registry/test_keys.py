@@ -18,7 +18,10 @@ from wherry.apiserver.registry import keys
         ("ingresses.networking.k8s.io", "/registry/ingress/"),
         ("leases.coordination.k8s.io", "/registry/leases/"),
         ("clusterroles.rbac.authorization.k8s.io", "/registry/clusterroles/"),
-        ("customresourcedefinitions.apiextensions.k8s.io", "/registry/apiextensions.k8s.io/customresourcedefinitions/"),
+        (
+            "customresourcedefinitions.apiextensions.k8s.io",
+            "/registry/apiextensions.k8s.io/customresourcedefinitions/",
+        ),
         ("apiservices.apiregistration.k8s.io", "/registry/apiregistration.k8s.io/apiservices/"),
     ],
 )

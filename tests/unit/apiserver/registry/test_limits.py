@@ -4,7 +4,11 @@ from wherry.apiserver.registry.limits import FIELDS, limited
 
 
 def test_only_the_named_fields_change() -> None:
-    old = {"metadata": {"name": "n"}, "spec": {"finalizers": ["kubernetes"], "x": 1}, "status": {"phase": "A"}}
+    old = {
+        "metadata": {"name": "n"},
+        "spec": {"finalizers": ["kubernetes"], "x": 1},
+        "status": {"phase": "A"},
+    }
     new = {"metadata": {"name": "n", "labels": {}}, "spec": {"x": 2}, "status": {"phase": "B"}}
     found = limited(new, old, FIELDS["namespaces", "finalize"])
     assert found == {"metadata": new["metadata"], "spec": {"x": 1}, "status": {"phase": "A"}}

@@ -29,7 +29,9 @@ def test_what_is_taken(header: str, found: Accept) -> None:
     assert accept(header) == found
 
 
-@pytest.mark.parametrize("header", ["text/html", "application/json;q=0", "application/vnd.kubernetes.protobuf"])
+@pytest.mark.parametrize(
+    "header", ["text/html", "application/json;q=0", "application/vnd.kubernetes.protobuf"]
+)
 def test_what_can_not_be_had(header: str) -> None:
     with pytest.raises(ApiError) as caught:
         accept(header)

@@ -94,7 +94,6 @@ def test_no_finalizers_are_added_to_what_is_deleted() -> None:
     old = {**OLD, "deletionTimestamp": "t", "finalizers": ["a/b"]}
     found = objectmeta.validate_update({**old, "finalizers": ["a/b", "a/c"]}, old)
     assert found[0].detail == (
-        "no new finalizers can be added if the object is being deleted, found new finalizers "
-        '[]string{"a/c"}'
+        'no new finalizers can be added if the object is being deleted, found new finalizers []string{"a/c"}'
     )
     assert not objectmeta.validate_update({**old, "finalizers": []}, old)

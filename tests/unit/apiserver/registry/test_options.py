@@ -24,7 +24,9 @@ def test_booleans() -> None:
 
 
 def test_lists() -> None:
-    found = options.list_options(options.parse("labelSelector=a%3Db&limit=5&resourceVersion=0&watch=true&timeoutSeconds=9"))
+    found = options.list_options(
+        options.parse("labelSelector=a%3Db&limit=5&resourceVersion=0&watch=true&timeoutSeconds=9")
+    )
     assert str(found.labels) == "a=b"
     assert (found.limit, found.resource_version, found.watch, found.timeout) == (5, "0", True, 9)
     assert options.list_options({}) is options.EVERYTHING
@@ -51,7 +53,9 @@ def test_lists_refused(query: str, words: str) -> None:
 
 
 def test_writes() -> None:
-    found = options.write_options(options.parse("dryRun=All&fieldManager=me&fieldValidation=Strict"), "CreateOptions")
+    found = options.write_options(
+        options.parse("dryRun=All&fieldManager=me&fieldValidation=Strict"), "CreateOptions"
+    )
     assert found == options.WriteOptions(True, "me", "Strict")
     assert options.manager_name(found, "kubectl/v1") == "me"
     assert options.manager_name(options.WriteOptions(), "kubectl/v1 (linux)") == "kubectl"
@@ -81,7 +85,9 @@ def test_apply_needs_a_manager() -> None:
 
 
 def test_deletes() -> None:
-    found = options.delete_options({}, {"gracePeriodSeconds": 3, "preconditions": {"uid": "u"}, "dryRun": ["All"]})
+    found = options.delete_options(
+        {}, {"gracePeriodSeconds": 3, "preconditions": {"uid": "u"}, "dryRun": ["All"]}
+    )
     assert (found.gracePeriodSeconds, found.uid, found.dry_run) == (3, "u", True)
     found = options.delete_options(options.parse("gracePeriodSeconds=4&propagationPolicy=Orphan"), None)
     assert (found.gracePeriodSeconds, found.propagationPolicy) == (4, "Orphan")
@@ -89,7 +95,12 @@ def test_deletes() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"propagationPolicy": "X"}, {"propagationPolicy": "Orphan", "orphanDependents": True}, {"dryRun": ["x"]}]
+    "body",
+    [
+        {"propagationPolicy": "X"},
+        {"propagationPolicy": "Orphan", "orphanDependents": True},
+        {"dryRun": ["x"]},
+    ],
 )
 def test_deletes_refused(body: dict[str, object]) -> None:
     with pytest.raises(ApiError) as caught:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from wherry.api.schema import definition_name
 from wherry.api.scheme import resource
 from wherry.apiserver.registry import entry, ownership
-from wherry.api.schema import definition_name
 from wherry.apiserver.registry.served import Served
 from wherry.apiserver.registry.strategy import Strategy
 from wherry.apiserver.registry.watchcache import Layout, WatchCache
@@ -46,9 +46,14 @@ def test_a_create_owns_what_it_brings() -> None:
 
 
 def test_stanzas_go_always_writes_are_nobodys() -> None:
-    obj = {"metadata": {}, "spec": {"replicas": 1, "template": {"spec": {"containers": []}}}, "status": {"x": 1}}
+    obj = {
+        "metadata": {},
+        "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "c"}]}}},
+        "status": {"x": 1},
+    }
     ownership.created(DEPLOYMENTS, obj, "me", NOW)
-    assert owners(obj) == {"me": {"f:spec": {"f:replicas": {}}}}
+    containers = {"f:containers": {'k:{"name":"c"}': {".": {}, "f:name": {}}}}
+    assert owners(obj) == {"me": {"f:spec": {"f:replicas": {}, "f:template": {"f:spec": containers}}}}
 
 
 def changed(old: dict[str, Any], **data: str) -> dict[str, Any]:

@@ -59,18 +59,27 @@ def test_kinds_without_schema() -> None:
     [
         ('"x"', "cannot unmarshal string into Go struct field Pod.spec of type v1.PodSpec"),
         ('{"containers":"x"}', "string into Go struct field PodSpec.spec.containers of type []v1.Container"),
-        ('{"containers":[{"name":5}]}', "number into Go struct field Container.spec.containers.name of type string"),
+        (
+            '{"containers":[{"name":5}]}',
+            "number into Go struct field Container.spec.containers.name of type string",
+        ),
         ('{"hostNetwork":"x"}', "string into Go struct field PodSpec.spec.hostNetwork of type bool"),
         ('{"priority":"x"}', "string into Go struct field PodSpec.spec.priority of type int32"),
         ('{"priority":1.5}', "number 1.5 into Go struct field PodSpec.spec.priority of type int32"),
-        ('{"priority":4294967296}', "number 4294967296 into Go struct field PodSpec.spec.priority of type int32"),
-        ('{"nodeSelector":[]}', "array into Go struct field PodSpec.spec.nodeSelector of type map[string]string"),
+        (
+            '{"priority":4294967296}',
+            "number 4294967296 into Go struct field PodSpec.spec.priority of type int32",
+        ),
+        (
+            '{"nodeSelector":[]}',
+            "array into Go struct field PodSpec.spec.nodeSelector of type map[string]string",
+        ),
         ('{"nodeSelector":{"a":true}}', "bool into Go struct field PodSpec.spec.nodeSelector of type string"),
         ('{"overhead":{"cpu":"x"}}', "quantities must match the regular expression"),
     ],
 )
 def test_wrong_types_in_gos_words(spec: str, words: str) -> None:
-    _, found = inspected('{"spec":%s}' % spec)
+    _, found = inspected('{"spec":' + spec + "}")
     assert words in found.mismatch
 
 
@@ -83,11 +92,15 @@ def test_times_and_bytes() -> None:
 
 VALUES = st.recursive(
     st.booleans() | st.integers(-9, 9) | st.sampled_from(["x", "1", "a/b"]),
-    lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(
-        st.sampled_from(["name", "metadata", "spec", "containers", "labels", "image", "ports", "nonsense"]),
-        inner,
-        max_size=3,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                ["name", "metadata", "spec", "containers", "labels", "image", "ports", "nonsense"]
+            ),
+            inner,
+            max_size=3,
+        )
     ),
     max_leaves=8,
 )

@@ -13,7 +13,9 @@ HEAD = entry.head("v1", "Pod")
 
 def value(name: str, node: str = "") -> bytes:
     metadata = {"name": name, "labels": {"app": name}}
-    return entry.stored_value({"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": {"nodeName": node}})
+    return entry.stored_value(
+        {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": {"nodeName": node}}
+    )
 
 
 def cache() -> WatchCache:
@@ -132,7 +134,9 @@ def test_filling_anew_cuts_watchers_off() -> None:
 
 def test_values_written_by_others_are_brought_into_form() -> None:
     found = cache()
-    found.fill({"a/x": (5, b'{"metadata":{"name":"x"},"apiVersion":"v1","kind":"Pod"}'), "a/y": (5, b"\x00")}, 7)
+    found.fill(
+        {"a/x": (5, b'{"metadata":{"name":"x"},"apiVersion":"v1","kind":"Pod"}'), "a/y": (5, b"\x00")}, 7
+    )
     assert [e.key for e in found.select()] == ["a/x"]
     entry_ = found.get("a/x")
     assert entry_ is not None

@@ -30,11 +30,14 @@ def test_refused(body: bytes) -> None:
 
 
 def test_accepted() -> None:
-    body = b'{"metadata":{"creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"overhead":{"cpu":"100m","memory":5}}}'
+    metadata = b'"metadata":{"creationTimestamp":"2026-01-01T00:00:00Z"}'
+    body = b'{%b,"spec":{"overhead":{"cpu":"100m","memory":5}}}' % metadata
     wiretypes.checker("io.k8s.api.core.v1.Pod").decode(body)
     wiretypes.checker("io.k8s.api.core.v1.Secret").decode(b'{"data":{"a":"aGk=","b":"","c":"aGk\\n"}}')
 
 
 def test_quantities() -> None:
     assert wiretypes.is_quantity("1.5Gi") and wiretypes.is_quantity(3)
-    assert not wiretypes.is_quantity(True) and not wiretypes.is_quantity("x") and not wiretypes.is_quantity([])
+    assert (
+        not wiretypes.is_quantity(True) and not wiretypes.is_quantity("x") and not wiretypes.is_quantity([])
+    )

@@ -16,7 +16,6 @@ from wherry.apiserver.registry.strategy import Column, Strategy
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 _NEW_VERSION = "events.k8s.io/v1"
 _MAX_WORD, _MAX_NOTE = 128, 1024
-_NO_NAMESPACE = "does not match event.namespace"
 
 
 def _default(event: Obj) -> None:
@@ -37,12 +36,12 @@ def _source(event: Obj) -> Obj:
 def _validate(event: Obj) -> Errors:
     out: Errors = []
     namespace, about = at(event, "metadata.namespace"), involved(event).get("namespace", "")
-    path = "regarding.namespace" if "regarding" in event else "involvedObject.namespace"
-    if not about:
-        if namespace not in ("default", "kube-system", ""):
-            out.append(invalid_value(path, about, _NO_NAMESPACE))
-    elif about != namespace:
-        out.append(invalid_value(path, about, _NO_NAMESPACE))
+    if event.get("eventTime"):
+        agrees = bool(about) or namespace in ("default", "kube-system", "")
+    else:
+        agrees = about == namespace if about else namespace in ("default", "")
+    if not agrees:
+        out.append(invalid_value("involvedObject.namespace", about, "does not match event.namespace"))
     if "resourceVersion" not in event["metadata"]:
         if event.get("apiVersion") == _NEW_VERSION:
             _new_version(event, out)
