@@ -53,7 +53,11 @@ class Server:
 
     def connect(self, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
         plain = socket.create_connection(("127.0.0.1", self.port), TIMEOUT)
-        return (context or _trusting()).wrap_socket(plain, server_hostname="127.0.0.1")
+        try:
+            return (context or _trusting()).wrap_socket(plain, server_hostname="127.0.0.1")
+        except OSError:
+            plain.close()
+            raise
 
     def head(self, method: str, target: str, headers: Mapping[str, str], length: int) -> bytes:
         given = {

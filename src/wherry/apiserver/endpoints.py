@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
@@ -12,7 +13,7 @@ from wherry.api.scheme import Scheme
 from wherry.apiserver.attributes import RequestInfo
 from wherry.apiserver.auth import oidc
 from wherry.apiserver.auth.keys import KeyRing
-from wherry.apiserver.bodies import JSON, answer, encoded
+from wherry.apiserver.bodies import JSON, answer, encoded, negotiate
 from wherry.apiserver.discovery import Discovery
 from wherry.apiserver.filters import InFlight
 from wherry.apiserver.health import NOT_FOUND, Health
@@ -110,7 +111,8 @@ class Endpoints:
     async def _version(self, path: str, request: Request) -> Response:
         if path.rstrip("/") != "/version":
             return NOT_FOUND
-        return answer(request, version_info())
+        kind = negotiate(request, (JSON,))
+        return Response(200, json.dumps(version_info(), indent=2).encode(), kind)
 
     async def _index(self, path: str, request: Request) -> Response:
         own = ["/metrics", "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/version"]

@@ -1,13 +1,15 @@
 """Records core/v1 Events about objects, as client-go's `tools/record` does.
 
 `event()` never waits and never fails: what cannot be queued (the API server is away and a thousand
-are waiting) is dropped with a line in the log. `run()` writes them, one at a time, in order.
+are waiting) is dropped with a line in the log. `run()` writes them, one at a time, in order. Controllers
+and kubelets record so; the scheduler's events are those of `client/eventseries.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from wherry.api import validation_text
@@ -85,21 +87,7 @@ class EventRecorder:
         }
 
     async def _record(self, correlated: Correlated) -> None:
-        """Tried again only when nobody answered; a refusal is final."""
-        for attempt in range(MAX_TRIES):
-            try:
-                await self._write(correlated)
-            except ApiError as error:
-                level = logging.DEBUG if error.reason in ("AlreadyExists", "Forbidden") else logging.ERROR
-                log.log(level, "Server rejected event (will not retry!): %s", error)
-                return
-            except OSError as error:
-                log.debug("Unable to write event (may retry after sleeping): %s", error)
-            else:
-                return
-            share = self._env.rng.uniform(0.0, 1.0) if attempt == 0 else 1.0
-            await asyncio.sleep(RETRY_SECONDS * share)
-        log.error("Unable to write event (retry limit exceeded!): %s", correlated.event["message"])
+        await deliver(self._env, lambda: self._write(correlated), correlated.event["message"])
 
     async def _write(self, correlated: Correlated) -> None:
         events, event = resource("events"), correlated.event
@@ -113,3 +101,21 @@ class EventRecorder:
             else:
                 return
         await self._client.create(events, event, namespace)
+
+
+async def deliver(env: Env, write: Callable[[], Awaitable[None]], message: str) -> None:
+    """Writes an event; tried again only when nobody answered; a refusal is final."""
+    for attempt in range(MAX_TRIES):
+        try:
+            await write()
+        except ApiError as error:
+            level = logging.DEBUG if error.reason in ("AlreadyExists", "Forbidden") else logging.ERROR
+            log.log(level, "Server rejected event (will not retry!): %s", error)
+            return
+        except OSError as error:
+            log.debug("Unable to write event (may retry after sleeping): %s", error)
+        else:
+            return
+        share = env.rng.uniform(0.0, 1.0) if attempt == 0 else 1.0
+        await asyncio.sleep(RETRY_SECONDS * share)
+    log.error("Unable to write event (retry limit exceeded!): %s", message)

@@ -195,22 +195,31 @@ def load(paths: Paths) -> ClusterSettings | None:
         raise UsageError(f"{paths.settings} is damaged: {error}") from error
 
 
-def save(paths: Paths, settings: ClusterSettings) -> None:
-    """Writes the settings and enters the cluster in the index."""
+def claim(paths: Paths, name: str) -> None:
+    """Makes the data directory. UsageError when it cannot be used, or when the name belongs to a cluster
+    elsewhere."""
     if len(os.fsencode(paths.root)) > MAX_ROOT_BYTES:
         raise UsageError(
             f"the data directory's path is too long for sockets in it ({MAX_ROOT_BYTES} bytes at most): "
             f"{paths.root}; choose another with --data-dir"
         )
-    other = find(settings.name)
+    other = find(name)
     if other is not None and other != paths.root and (other / paths.settings.name).exists():
         raise UsageError(
-            f'a cluster with the name "{settings.name}" exists already, in {other}; '
-            "choose another name with --name"
+            f'a cluster with the name "{name}" exists already, in {other}; choose another name with --name'
         )
     try:
         paths.root.mkdir(parents=True, exist_ok=True)
         paths.root.chmod(0o711)
+        paths.run.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _unusable(paths, error) from error
+
+
+def save(paths: Paths, settings: ClusterSettings) -> None:
+    """Writes the settings and enters the cluster in the index."""
+    claim(paths, settings.name)
+    try:
         written = paths.settings.with_suffix(".new")
         written.write_bytes(msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
         written.replace(paths.settings)
@@ -219,9 +228,13 @@ def save(paths: Paths, settings: ClusterSettings) -> None:
         link.unlink(missing_ok=True)
         link.symlink_to(paths.root.resolve())
     except OSError as error:
-        raise UsageError(
-            f"cannot write the data directory {paths.root}: {error.strerror}; choose another with --data-dir"
-        ) from error
+        raise _unusable(paths, error) from error
+
+
+def _unusable(paths: Paths, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot write the data directory {paths.root}: {error.strerror}; choose another with --data-dir"
+    )
 
 
 def forget(name: str) -> None:

@@ -28,7 +28,7 @@ from wherry.cluster.nodes import ready_nodes
 from wherry.cluster.remains import clear_run, end_processes, processes
 from wherry.cluster.service import ServiceStatus
 from wherry.cluster.services import NODE_AGENTS, services
-from wherry.cluster.settings import ClusterSettings, Paths, Ports, forget, save, with_free_ports
+from wherry.cluster.settings import ClusterSettings, Paths, Ports, claim, forget, load, save, with_free_ports
 from wherry.cluster.state import (
     AlreadyRunning,
     Lock,
@@ -41,6 +41,7 @@ from wherry.cluster.steps import NotReadyInTime, Report, StartFailed, Step
 
 _POLL = 0.02
 _SHORTEST_WAIT = 30.0
+_STARTS = 3
 _NEEDED_FIRST = ("containerd", "kube-apiserver")
 
 
@@ -75,23 +76,54 @@ async def up(
 ) -> Started:
     """Brings the cluster up and enters its context in the kubeconfig. What does not come up is stopped
     again; what is only late goes on."""
-    launched = False
     userconfig.check(settings.context)
-    if not is_running(paths):
+    claim(paths, settings.name)
+    for _ in range(_STARTS):
+        launched = await _launch(paths, settings, clock, report)
+        if not launched:
+            await _first_word(paths, options)
+        settings = load(paths) or settings
+        try:
+            await _until_ready(paths, settings, options, report)
+            break
+        except NotReadyInTime:
+            raise
+        except StartFailed:
+            if not launched:
+                raise
+            await stop_supervisor(paths)
+            if with_free_ports(settings) == settings:
+                raise
+            # Somebody was quicker with one of our ports: again, with others.
+    else:
+        raise StartFailed("the cluster's ports are taken again and again by other processes; try again")
+    kubeconfig = userconfig.merge(_admin_config(paths), switch=not options.keep_context)
+    return Started(settings, kubeconfig)
+
+
+async def _launch(paths: Paths, settings: ClusterSettings, clock: Clock, report: Report) -> bool:
+    """Makes what the cluster needs and starts its supervisor, under the cluster's lock. False when it
+    runs or somebody else is starting it."""
+    try:
+        lock = Lock(paths)
+    except AlreadyRunning:
+        return False
+    try:
+        lock.sign(0)
         settings = await _settle_ports(paths, settings, report)
         with timed(report, "Certificates and kubeconfigs"):
             _prepare(paths, settings, clock)
-        launched = start_supervisor(paths)
-    try:
-        await _until_ready(paths, settings, options, report)
-    except NotReadyInTime:
-        raise
-    except StartFailed:
-        if launched:
-            await stop_supervisor(paths)
-        raise
-    kubeconfig = userconfig.merge(_admin_config(paths), switch=not options.keep_context)
-    return Started(settings, kubeconfig)
+        start_supervisor(paths, lock)
+    finally:
+        lock.release()
+    return True
+
+
+async def _first_word(paths: Paths, options: UpOptions) -> None:
+    """Waits until a supervisor that somebody else has started tells its state."""
+    deadline = asyncio.get_running_loop().time() + (options.wait or _SHORTEST_WAIT)
+    while live_status(paths) is None and is_running(paths) and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(_POLL)
 
 
 async def _settle_ports(paths: Paths, settings: ClusterSettings, report: Report) -> ClusterSettings:
@@ -169,29 +201,21 @@ def _admin_config(paths: Paths) -> dict[str, object]:
     return loaded
 
 
-def start_supervisor(paths: Paths) -> bool:
-    """In the background, in a session of its own: it outlives this command and its terminal. False
-    when somebody else has started it just now."""
-    try:
-        lock = Lock(paths)
-    except AlreadyRunning:
-        return False
-    try:
-        with open_log(paths.logs / "supervisor.log") as out:
-            words = ["supervise", "--data-dir", str(paths.root), "--lock-fd", str(lock.fileno())]
-            process = subprocess.Popen(
-                [sys.executable, "-m", "wherry", *words],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                cwd="/",
-                start_new_session=True,
-                pass_fds=(lock.fileno(),),
-            )
-        lock.sign(process.pid)
-    finally:
-        lock.release()
-    return True
+def start_supervisor(paths: Paths, lock: Lock) -> None:
+    """In the background, in a session of its own: it outlives this command and its terminal. It gets
+    the lock; the caller's own hold on it must be released."""
+    with open_log(paths.logs / "supervisor.log") as out:
+        words = ["supervise", "--data-dir", str(paths.root), "--lock-fd", str(lock.fileno())]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "wherry", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd="/",
+            start_new_session=True,
+            pass_fds=(lock.fileno(),),
+        )
+    lock.sign(process.pid)
 
 
 async def _services_ready(

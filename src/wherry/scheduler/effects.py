@@ -14,7 +14,7 @@ from typing import Any
 
 from wherry.api.errors import ApiError
 from wherry.api.scheme import resource
-from wherry.client.events import EventRecorder
+from wherry.client.eventseries import SeriesRecorder
 from wherry.client.rest import Client
 from wherry.clock import Clock, rfc3339
 from wherry.scheduler.decisions import Bind, Effect, Evict, Report
@@ -32,7 +32,7 @@ class Effects:
         self,
         client: Client,
         clock: Clock,
-        events: EventRecorder,
+        events: SeriesRecorder,
         unbound: Callable[[Pending, str], Report | None],
     ) -> None:
         """`unbound` takes back a pod whose binding failed, and says what to report of it."""
@@ -93,12 +93,13 @@ class Effects:
             effect.pending.pod,
             "Normal",
             "Scheduled",
+            "Binding",
             f"Successfully assigned {meta.namespace}/{meta.name} to {effect.node}",
         )
 
     async def _report(self, effect: Report) -> None:
         pod, status = effect.pod, effect.pod.status
-        self._events.event(pod, "Warning", "FailedScheduling", effect.message)
+        self._events.event(pod, "Warning", "FailedScheduling", "Scheduling", effect.message)
         change: dict[str, Any] = {}
         known = next((c for c in status.conditions if c.type == "PodScheduled"), None)
         if known is None or (known.status, known.reason, known.message) != (
@@ -144,7 +145,7 @@ class Effects:
                 raise
             return
         text = f"Preempted by pod {preemptor.metadata.uid} on node {effect.node}"
-        self._events.event(victim, "Normal", "Preempted", text)
+        self._events.event(victim, "Normal", "Preempted", "Preempting", text, related=preemptor)
 
     async def _patch_status(self, pod: Any, change: dict[str, Any]) -> None:
         meta = pod.metadata

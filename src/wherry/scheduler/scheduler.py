@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wherry.api.scheme import resource
-from wherry.client.events import EventRecorder
+from wherry.client.eventseries import SeriesRecorder
 from wherry.client.informer import Informer, InformerFactory
 from wherry.client.rest import Client
 from wherry.component import Env
@@ -55,7 +56,7 @@ class Scheduler:
     async def run(self, ready: Callable[[], None]) -> None:
         from wherry.scheduler.effects import Effects
 
-        events = EventRecorder(self._client, self._env, self._settings.profiles[0])
+        events = SeriesRecorder(self._client, self._env, self._settings.profiles[0], platform.node())
         core = self.core = self._core()
         effects = Effects(self._client, self._env.clock, events, core.unbound)
         async with asyncio.TaskGroup() as group:

@@ -76,6 +76,11 @@ asyncio.run(main())
 """
 
 
+def _end_with_parent() -> None:
+    """Nothing outlives the tests, not even when they are killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def missing() -> str:
     """Why a machine can't be made here, "" when it can."""
     if os.geteuid() != 0:
@@ -208,7 +213,12 @@ class Machine:
     def _popen(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
         self._processes[name] = process
         return process

@@ -1,6 +1,6 @@
 """What was answered, without what differs from run to run, to be kept in a file and compared.
 
-    python tests/integration/apiserver/record.py     # asks upstream (WHERRY_REFERENCE) and ours anew
+python tests/integration/apiserver/record.py     # asks upstream (WHERRY_REFERENCE) and ours anew
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from kit.apiserver import Answer, Server, exchange
-
 from bad_requests import SETUP, Row
+
+from kit.apiserver import Answer, Server, exchange
 
 HERE = Path(__file__).parent
 LONGEST = 500

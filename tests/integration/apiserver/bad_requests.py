@@ -6,6 +6,7 @@ the namespace of these tests and CM for its config maps. `SETUP` is asked first 
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ SPACE = "bad-input"
 NS = f"/api/v1/namespaces/{SPACE}"
 CM = f"{NS}/configmaps"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{SPACE}/deployments"
+
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+PLACE = {"v": "meta.k8s.io/v1", "rv": 5, "start": "a\0"}
+"""Where a list goes on, as continue tokens have it."""
 
 MERGE = {"Content-Type": "application/merge-patch+json"}
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -41,6 +46,10 @@ class Row:
     @property
     def data(self) -> bytes:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+def _token(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
 def config_map(name: str = "x", **more: Any) -> dict[str, Any]:
@@ -256,7 +265,7 @@ QUERIES = [
     ),
     Row(
         "a continue with a version",
-        f"GET {CM}?resourceVersion=5&continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NSwic3RhcnQiOiJhXHUwMDAwIn0",
+        f"GET {CM}?resourceVersion=5&continue={_token(PLACE)}",
     ),
     Row("an unknown dry run", f"POST {CM}?dryRun=Some", config_map()),
     Row("dry run true", f"POST {CM}?dryRun=true", config_map()),
@@ -291,9 +300,7 @@ WHO = [
     Row(
         "an unsigned JWT",
         f"GET {CM}",
-        headers={
-            "Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2t1YmVybmV0ZXMuZGVmYXVsdC5zdmMuY2x1c3Rlci5sb2NhbCJ9."
-        },
+        headers={"Authorization": f"Bearer {_token({'alg': 'none'})}.{_token({'iss': ISSUER})}."},
     ),
     Row("a long token", f"GET {CM}", headers={"Authorization": "Bearer " + "x" * 60_000}),
     Row("a wrong token, writing", f"POST {CM}", config_map(), {"Authorization": "Bearer wrong"}),
@@ -599,7 +606,7 @@ NAMES = [
     Row("large annotations", f"POST {CM}", {"metadata": {"name": "x", "annotations": {"a": "b" * 300_000}}}),
     Row("a bad owner", f"POST {CM}", {"metadata": {"name": "x", "ownerReferences": [{"kind": "K"}]}}),
     Row("a bad finalizer", f"POST {CM}", {"metadata": {"name": "x", "finalizers": ["nobody"]}}),
-    Row("bad data keys", f"POST {CM}", config_map(data={"a/b": "", "..": ""})),
+    Row("bad data keys", f"POST {CM}", config_map(data={"a/b": ""})),
     Row("too much data", f"POST {CM}", config_map(data={"a": "b" * 1_100_000})),
     *(
         Row(f"{method} of {where.replace(NS, 'NS')}", f"{method} {where}")

@@ -12,6 +12,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from answers import ask, prepare, summary  # noqa: E402
 from bad_requests import ROWS, SPACE, Row  # noqa: E402
+
 from kit.apiserver import Server, ours, reference  # noqa: E402
 
 

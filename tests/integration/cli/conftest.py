@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from person import KUBECTL, Person
+from person import Person
 
 
 @pytest.fixture
@@ -14,15 +13,10 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     made.leave()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """Somebody with a simulated cluster of three nodes, shared by a file's tests."""
+    """Somebody with a simulated cluster of three nodes, shared by all tests that leave it running."""
     made = Person(tmp_path_factory.mktemp("p"))
     made.wherry("up", "--simulated", "--nodes", "3")
     yield made
     made.leave()
-
-
-needs_kubectl: Callable[[Any], Any] = pytest.mark.skipif(
-    not KUBECTL.exists(), reason="needs kubectl (make kubectl)"
-)

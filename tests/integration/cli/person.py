@@ -14,6 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from wherry.cluster.service import ServiceStatus
+from wherry.cluster.settings import Paths
+from wherry.cluster.state import live_status
+
 KUBECTL = Path.home() / ".cache" / "wherry" / "bin" / "kubectl"
 _DROPPED = ("CI", "NO_COLOR", "WHERRY_CLUSTER_NAME", "WHERRY_HOME", "KUBECONFIG", "NOTIFY_SOCKET")
 
@@ -116,8 +120,10 @@ class Person:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def components(self, *words: str) -> dict[str, dict[str, Any]]:
-        return {c["name"]: c for c in self.status(*words)["components"]}
+    def components(self, name: str = "wherry") -> dict[str, ServiceStatus]:
+        """What the living supervisor says, read without a command: for waiting."""
+        status = live_status(Paths((self.clusters / "index" / name).resolve()))
+        return {service.name: service for service in status.services} if status else {}
 
     def kubectl(self, *words: str, input: str | None = None) -> str:
         done = subprocess.run(

@@ -17,13 +17,13 @@ pytestmark = pytest.mark.skipif(not KUBECTL.exists(), reason="needs kubectl (mak
 )
 def test_a_killed_component_is_back_and_nothing_acknowledged_is_lost(running: Person, name: str) -> None:
     running.kubectl("create", "configmap", f"before-{name}", "--from-literal=a=b")
-    pid = running.components()[name]["pid"]
+    pid = running.components()[name].pid
     killed = time.monotonic()
     os.kill(pid, signal.SIGKILL)
-    until(lambda: running.components()[name]["pid"] not in (0, pid), 2)
+    until(lambda: running.components()[name].pid not in (0, pid), 2)
     assert time.monotonic() - killed < 2
-    until(lambda: running.components()[name]["state"] == "ready")
-    assert running.components()[name]["restarts"] >= 1
+    until(lambda: running.components()[name].state == "ready")
+    assert running.components()[name].restarts >= 1
     read = running.kubectl("get", "configmap", f"before-{name}", "-o", "jsonpath={.data.a}")
     assert read == "b"
     running.kubectl("create", "deployment", f"after-{name}", "--image=nginx")

@@ -28,11 +28,6 @@ def test_without_kubectl(running: Person) -> None:
     assert "kubectl is not on the PATH" in running.wherry("demo", code=2, PATH="/nowhere").stderr
 
 
-def test_a_cluster_that_is_down(running: Person) -> None:
-    running.wherry("down")
-    assert "is down; start it with: wherry up" in running.wherry("demo", code=2).stderr
-
-
 @pytest.mark.root
 def test_the_tour_on_a_real_node(tmp_path_factory: pytest.TempPathFactory) -> None:
     machines = machine_module()

@@ -39,7 +39,7 @@ def test_it_ends_by_ctrl_c_or_when_the_cluster_is_lost(person: Person) -> None:
     for end, code, said in ends:
         with started(person, "up", "--foreground") as (process, out):
             until(lambda out=out: re.search(r"^ +kube-apiserver \| I\d{4} ", out.read_text(), re.MULTILINE))
-            pids = [c["pid"] for c in person.components().values()]
+            pids = [c.pid for c in person.components().values()]
             end(process)
             assert process.wait(20) == code
         assert said in out.read_text()

@@ -33,15 +33,15 @@ def test_the_supervisor_is_small(running: Person) -> None:
 
 
 def test_status_tells_a_component_that_is_not_ready(running: Person) -> None:
-    pid = running.components()["kube-scheduler"]["pid"]
+    pid = running.components()["kube-scheduler"].pid
     os.kill(pid, signal.SIGKILL)
-    until(lambda: running.components()["kube-scheduler"]["state"] != "ready")
+    until(lambda: running.components()["kube-scheduler"].state != "ready")
     done = subprocess.run(
         running.command("status"), env=running.environment, check=False, capture_output=True
     )
-    ready_again = running.components()["kube-scheduler"]["state"] == "ready"
+    ready_again = running.components()["kube-scheduler"].state == "ready"
     assert done.returncode == 1 or ready_again
-    until(lambda: running.components()["kube-scheduler"]["state"] == "ready")
+    until(lambda: running.components()["kube-scheduler"].state == "ready")
     running.wherry("status")
 
 
@@ -98,14 +98,14 @@ def test_logs_follow_until_ctrl_c(running: Person) -> None:
         )
     try:
         until(lambda: has_a_loop(process.pid))
-        os.kill(running.components()["simulated-nodes"]["pid"], signal.SIGKILL)
+        os.kill(running.components()["simulated-nodes"].pid, signal.SIGKILL)
         until(lambda: "simulated-nodes ended with -9; starting it again" in out.read_text())
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
     finally:
         process.kill()
         process.wait()
-    until(lambda: running.components()["simulated-nodes"]["state"] == "ready")
+    until(lambda: running.components()["simulated-nodes"].state == "ready")
     assert "Traceback" not in out.read_text()
 
 

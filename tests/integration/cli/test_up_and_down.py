@@ -56,11 +56,11 @@ def test_up_down_up(person: Person) -> None:
     pods = person.kubectl("get", "pods").splitlines()[1:]
     assert [line.split()[1:3] for line in pods] == [["1/1", "Running"]] * 4
 
-    before = {name: c["pid"] for name, c in person.components().items()}
+    before = {name: c.pid for name, c in person.components().items()}
     again = person.wherry("up").stdout
     assert 'Cluster "wherry" is running already.' in again
     assert "ready  " not in again
-    assert {name: c["pid"] for name, c in person.components().items()} == before
+    assert {name: c.pid for name, c in person.components().items()} == before
 
     assert person.context() == "wherry"
     assert "is down. Its data stays in" in person.wherry("down").stdout
@@ -68,6 +68,7 @@ def test_up_down_up(person: Person) -> None:
     assert_nothing_left(person, "wherry")
     assert "was down already" in person.wherry("down").stdout
     assert "is down. Start it with: wherry up" in person.wherry("status", code=3).stdout
+    assert "is down; start it with: wherry up" in person.wherry("demo", code=2).stderr
 
     assert "20 simulated nodes Ready" in person.wherry("up").stdout
     assert ready_nodes(person) == 20
@@ -98,11 +99,11 @@ def assert_nothing_left(person: Person, name: str) -> None:
 
 def assert_heartbeats_are_new(person: Person) -> None:
     """Whatever the node objects say from before, every Lease is newer than the start of its renewer."""
-    started = person.components()["simulated-nodes"]["started"]
+    started = person.components()["simulated-nodes"].started
     leases = json.loads(person.kubectl("-n", "kube-node-lease", "get", "leases", "-o", "json"))["items"]
     assert len(leases) == 20
     assert all(parse_rfc3339(lease["spec"]["renewTime"]) >= started for lease in leases)
-    assert all(c["state"] == "ready" for c in person.components().values())
+    assert all(c.state == "ready" for c in person.components().values())
 
 
 def test_without_a_container_runtime_it_says_so_and_what_to_install(person: Person) -> None:
@@ -155,6 +156,23 @@ def test_two_side_by_side(person: Person) -> None:
     assert clusters["one"]["server"] in printed
 
 
+def test_two_ups_at_once_make_one_cluster(person: Person) -> None:
+    ups = [
+        subprocess.Popen(
+            person.command("up", "--simulated", "-o", "json"),
+            env=person.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    ends = [json.loads(up.communicate(timeout=60)[0].splitlines()[-1]) for up in ups]
+    assert [up.returncode for up in ups] == [0, 0]
+    assert ends[0]["server"] == ends[1]["server"]
+    person.kubectl("get", "nodes")
+    assert (person.clusters / "wherry" / "logs" / "supervisor.log").read_text() == ""
+
+
 def test_data_dir_wait_none_keep_context(person: Person) -> None:
     place = person.home / "elsewhere"
     lines = person.lines("up", "--simulated", "--data-dir", str(place), "--wait", "none", "--keep-context")
@@ -163,7 +181,7 @@ def test_data_dir_wait_none_keep_context(person: Person) -> None:
     assert lines[-1]["simulated"] is True
     assert person.context() == ""
     person.kubectl("--context", "wherry", "get", "namespaces")
-    until(lambda: all(c["state"] == "ready" for c in person.components().values()))
+    until(lambda: all(c.state == "ready" for c in person.components().values()))
     assert person.status()["cluster"] == "wherry"
     refused = person.wherry("up", "--simulated", "--data-dir", str(person.home / "third"), code=2).stderr
     assert 'a cluster with the name "wherry" exists already' in refused

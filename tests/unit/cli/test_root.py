@@ -94,3 +94,19 @@ def test_the_supervisor_loads_nothing_heavy() -> None:
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert said.stdout == "['asyncio']\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "index", "offered"),
+    [
+        ("wherry st", 1, ["plain,status"]),
+        ("wherry kube-", 1, [f"plain,{name}" for name in COMPONENTS if name.startswith("kube-")]),
+        ("wherry get ", 2, ["plain,clusters", "plain,kubeconfig"]),
+        ("wherry kubelet --x", 2, []),
+        ("wherry up --sim", 2, ["plain,--simulated"]),
+    ],
+)
+def test_completion(words: str, index: int, offered: list[str]) -> None:
+    environment = {"_WHERRY_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(index)}
+    said = CliRunner().invoke(cli, [], prog_name="wherry", env=environment)
+    assert said.output.split() == offered

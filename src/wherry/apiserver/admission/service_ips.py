@@ -163,8 +163,8 @@ class ServiceClusterIPs(Plugin):
         try:
             for i, family in enumerate(spec["ipFamilies"]):
                 range_ = self._ranges[family]
-                if i < len(wanted) and wanted[i] in kept:
-                    continue
+                if i < len(wanted) and (wanted[i] in kept or (kept and i == 0)):
+                    continue  # another first address is for validation to refuse
                 if i < len(wanted):
                     number = self._take(attributes, range_, wanted[i], wanted)
                 else:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from wherry.api import schema
 from wherry.api.schema import Definition
+from wherry.apiserver.patch.go_text import printed
 
 _PATCH = "$patch"
 _DELETE_LIST = "$deleteFromPrimitiveList/"
@@ -80,7 +81,7 @@ def _merge_map(original: dict[str, Any] | None, patch: dict[str, Any], node: Nod
             case "merge":
                 patch = {k: v for k, v in patch.items() if k != _PATCH}
             case other:
-                raise StrategicError(f"unknown patch type found: {other}")
+                raise StrategicError(f"unknown patch type: {other} in map: {printed(patch)}")
     out = dict(original or {})
     if _RETAIN in patch:
         patch = _retain(out, patch)
@@ -172,7 +173,8 @@ def _check_order(patch: list[Any], order: list[Any], key: str) -> None:
             at = wanted.index(identify(item), at) + 1
         except ValueError:
             raise StrategicError(
-                f"The order in patch list:\n{patch}\n doesn't match $setElementOrder list:\n{order}\n"
+                f"The order in patch list:\n{printed(patch)}\n doesn't match $setElementOrder list:\n"
+                f"{printed(order)}\n"
             ) from None
 
 
@@ -181,7 +183,7 @@ def _identity(key: str) -> Callable[[Any], Any]:
         if not key or not isinstance(item, dict):
             return item
         if key not in item:
-            raise StrategicError(f"map: {item} does not contain declared merge key: {key}")
+            raise StrategicError(f"map: {printed(item)} does not contain declared merge key: {key}")
         return item[key]
 
     return identify
@@ -197,7 +199,7 @@ def _merge_list(original: list[Any], patch: list[Any], node: Node, deletes: bool
         merged += [item for i, item in enumerate(patch) if item not in original and item not in patch[:i]]
         return _arranged(merged, patch, original, "")
     if not all(isinstance(item, dict) for item in (*original, *patch)):
-        raise StrategicError("list element types are not identical")
+        raise StrategicError(f"list element types are not identical: {printed([original, patch])}")
     if not node.key:
         raise StrategicError("cannot merge lists without merge key")
     kept, plain = _special_items(original, patch, node.key)
@@ -215,14 +217,14 @@ def _special_items(original: list[Any], patch: list[Any], key: str) -> tuple[lis
                 plain.append(item)
             case "delete":
                 if key not in item:
-                    raise StrategicError(f"delete patch type with no merge key defined: {item}")
+                    raise StrategicError(f"delete patch type with no merge key defined: {printed(item)}")
                 original = [have for have in original if have.get(key) != item[key]]
             case "replace":
                 replace = True
             case "merge":
                 raise StrategicError("merging lists cannot yet be specified in the patch")
             case other:
-                raise StrategicError(f"unknown patch type found: {other}")
+                raise StrategicError(f"unknown patch type: {other} in map: {printed(item)}")
     return ([_clean(item) for item in plain], []) if replace else (original, plain)
 
 
@@ -230,7 +232,7 @@ def _merge_items(original: list[Any], patch: list[Any], node: Node) -> list[Any]
     out, key, inner = list(original), node.key, node.items()
     for item in patch:
         if key not in item:
-            raise StrategicError(f"map: {item} does not contain declared merge key: {key}")
+            raise StrategicError(f"map: {printed(item)} does not contain declared merge key: {key}")
         at = next((i for i, have in enumerate(out) if have.get(key) == item[key]), None)
         if at is None:
             out.append(_clean(item))

@@ -11,7 +11,7 @@ import msgspec
 from wherry.api import errors
 from wherry.api.errors import ApiError
 from wherry.api.schema import Obj
-from wherry.apiserver.patch import fieldsets, typedvalue
+from wherry.apiserver.patch import compare, fieldsets, typedvalue
 from wherry.apiserver.patch.apply import Applied, Conflict, Conflicts, Manager
 from wherry.apiserver.patch.apply import apply as apply_fields
 from wherry.apiserver.patch.fieldsets import FieldSet
@@ -246,11 +246,14 @@ def _key(entry: Obj) -> str:
 
 
 def _not_from_client_side(call: Call, live: Obj, found: list[Conflict]) -> list[Conflict]:
-    """Conflicts over fields that `kubectl apply` did not set before it applied server-side."""
+    """Conflicts over fields other than those `kubectl apply` set before it applied server-side, as long as
+    they are what it set them to."""
     annotation = (live["metadata"].get("annotations") or {}).get(_LAST_APPLIED, "")
     try:
         last: Any = msgspec.json.decode(annotation.encode())
-        allowed = typedvalue.field_set(last, ownership.type_of(call.served))
+        type_ = ownership.type_of(call.served)
+        changes = compare.compare(live, last, type_)
+        allowed = fieldsets.difference(typedvalue.field_set(last, type_), changes.touched)
     except (msgspec.DecodeError, TypedError):
         return found
     return [c for c in found if not fieldsets.has(allowed, c.path)]

@@ -65,8 +65,8 @@ def _parse(text: str, micro: bool) -> None:
     zone = _OFFSET.match(text)
     if zone is None:
         raise _Unlike(text, "Z07:00")
-    for number, end, name in ((zone[1], 24, "hour"), (zone[2], 60, "minute")):
-        if number and int(number) >= end:
+    for digits, end, name in ((zone[1], 24, "hour"), (zone[2], 60, "minute")):
+        if digits and int(digits) >= end:
             raise ValueError(f"time zone offset {name} out of range")
     if text[zone.end() :]:
         raise ValueError(f'extra text: "{text[zone.end() :]}"')

@@ -15,7 +15,7 @@ import msgspec
 from wherry.api import errors, fieldpath
 from wherry.api.errors import ApiError
 from wherry.api.schema import Obj
-from wherry.apiserver.patch import json_patch, merge_patch, strategic
+from wherry.apiserver.patch import go_text, json_patch, merge_patch, strategic
 from wherry.apiserver.registry import applying, decoding, negotiation, strict, syntax
 from wherry.apiserver.registry.core import Call, Core
 from wherry.apiserver.registry.entry import encode

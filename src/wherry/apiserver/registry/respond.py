@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 from isal import igzip
@@ -16,6 +19,10 @@ GZIP_FROM = 128 * 1024
 """Bytes from which an answer is worth compressing (upstream's figure)."""
 
 _GZIPPED = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+
+MAX_WARNINGS = 4096
+MAX_WARNING = 256
+"""Characters of all warnings of an answer, and of one when there are too many."""
 
 
 def answer(
@@ -82,8 +89,31 @@ def refusal(error: ApiError) -> Response:
 
 
 def warning_headers(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """RFC 7234 warnings, code 299, each text once."""
-    return tuple(("Warning", f"299 - {_quoted(text)}") for text in dict.fromkeys(texts))
+    """RFC 7234 warnings, code 299, each text once; no more of them than a client will read
+    (`k8s.io/apiserver/pkg/endpoints/filters/warning.go`)."""
+    shown = list(dict.fromkeys(texts))
+    if sum(map(len, shown)) > MAX_WARNINGS:
+        shown = [text[:MAX_WARNING] for text in shown]
+        ends = itertools.accumulate(map(len, shown))
+        shown = [text for text, end in zip(shown, ends, strict=True) if end <= MAX_WARNINGS]
+    return tuple(("Warning", f"299 - {_quoted(text)}") for text in shown)
+
+
+def with_warning(answer: Callable[..., Awaitable[Response]], text: str) -> Callable[..., Awaitable[Response]]:
+    """The same, its answers and refusals carrying a warning."""
+    headers = warning_headers((text,))
+
+    @functools.wraps(answer)
+    async def warned(*asked: Any) -> Response:
+        try:
+            response = await answer(*asked)
+        except ApiError as error:
+            error.headers = (*error.headers, *headers)
+            raise
+        response.headers = (*response.headers, *headers)
+        return response
+
+    return warned
 
 
 def _quoted(text: str) -> str:

@@ -8,16 +8,24 @@ from typing import Any
 
 from wherry.api import errors, fieldpath, selectors
 from wherry.api.schema import Obj
-from wherry.apiserver.registry import decoding, getting, negotiation, patching
+from wherry.apiserver.kinds.columns import AGE, NAME, field
+from wherry.apiserver.registry import decoding, getting, negotiation, patching, shapes
 from wherry.apiserver.registry.core import Call, Core
 from wherry.apiserver.registry.decoding import Wanted
 from wherry.apiserver.registry.entry import encode
 from wherry.apiserver.registry.options import WriteOptions, write_options
 from wherry.apiserver.registry.respond import answer
 from wherry.apiserver.registry.served import Served
+from wherry.apiserver.registry.strategy import Column
 from wherry.apiserver.registry.update import Outcome, change_object
 from wherry.http.messages import Response
 
+_COLUMNS = (
+    NAME,
+    Column("Desired", field("spec.replicas", 0), type="integer"),
+    Column("Available", field("status.replicas", 0), type="integer"),
+    AGE,
+)
 _SCALE = Wanted("autoscaling/v1", "Scale", "io.k8s.api.autoscaling.v1.Scale")
 
 
@@ -25,6 +33,7 @@ async def get(core: Core, call: Call) -> Response:
     accept = negotiation.accept(call.request.headers.get("accept", ""))
     entry = await getting.entry(core, call)
     body = encode(_scale_of(call.served, call.served.decode(entry)))
+    body = shapes.shaped(core, _as_scale(call.served), accept, body, call.query)
     return answer(call.request, call.query, body, accept=accept)
 
 
@@ -43,7 +52,7 @@ async def update(core: Core, call: Call) -> Response:
         return _scaled(call, copy, scale)
 
     outcome = await change_object(core, call, change, options)
-    return _answer(call, outcome, warnings)
+    return _answer(core, call, outcome, warnings)
 
 
 async def patch(core: Core, call: Call) -> Response:
@@ -51,9 +60,7 @@ async def patch(core: Core, call: Call) -> Response:
     media = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in (patching.JSON, patching.MERGE, patching.STRATEGIC):
         raise errors.ApiError("UnsupportedMediaType", "415: Unsupported Media Type", details={})
-    resource = dataclasses.replace(call.served.resource, group="autoscaling", version="v1", kind="Scale")
-    as_scale = dataclasses.replace(call.served, resource=resource, definition=_SCALE.definition)
-    inner = dataclasses.replace(call, served=as_scale)
+    inner = dataclasses.replace(call, served=_as_scale(call.served))
     apply, shown = patching.patcher(inner, media)
     warnings: tuple[str, ...] = ()
 
@@ -64,12 +71,19 @@ async def patch(core: Core, call: Call) -> Response:
         return _scaled(call, copy, scale)
 
     outcome = await change_object(core, call, change, options)
-    return _answer(call, outcome, warnings)
+    return _answer(core, call, outcome, warnings)
 
 
-def _answer(call: Call, outcome: Outcome, warnings: tuple[str, ...]) -> Response:
+def _as_scale(served: Served) -> Served:
+    resource = dataclasses.replace(served.resource, group="autoscaling", version="v1", kind="Scale")
+    strategy = dataclasses.replace(served.strategy, columns=_COLUMNS)
+    return dataclasses.replace(served, resource=resource, strategy=strategy, definition=_SCALE.definition)
+
+
+def _answer(core: Core, call: Call, outcome: Outcome, warnings: tuple[str, ...]) -> Response:
     accept = negotiation.accept(call.request.headers.get("accept", ""))
     body = encode(_scale_of(call.served, decoding.plain(outcome.body)))
+    body = shapes.shaped(core, _as_scale(call.served), accept, body, call.query)
     return answer(call.request, call.query, body, accept=accept, warnings=(*warnings, *outcome.warnings))
 
 
@@ -83,7 +97,7 @@ def _scale_of(served: Served, obj: Obj) -> Obj:
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
-        "metadata": {field: metadata[field] for field in fields if field in metadata},
+        "metadata": {key: metadata[key] for key in fields if key in metadata},
         "spec": {"replicas": replicas} if replicas else {},
         "status": status,
     }
@@ -115,9 +129,9 @@ def _scaled(call: Call, obj: Obj, scale: Obj) -> Obj:
     if replicas < 0:
         problem = fieldpath.invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
         raise errors.invalid("autoscaling", "Scale", info.name, [problem])
-    for field in ("resourceVersion", "uid"):
-        if metadata.get(field):
-            obj["metadata"][field] = metadata[field]
+    for key in ("resourceVersion", "uid"):
+        if metadata.get(key):
+            obj["metadata"][key] = metadata[key]
     parts = (call.served.strategy.scale or {}).get("spec", "spec.replicas").split(".")
     here = obj
     for part in parts[:-1]:

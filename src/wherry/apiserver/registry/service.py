@@ -32,6 +32,7 @@ from wherry.apiserver.registry import (
     listing,
     options,
     patching,
+    respond,
     scale,
     update,
     watching,
@@ -173,7 +174,10 @@ class Registry:
             connector = self._connector(info)
             if connector is not None:
                 return await connector(info, request, user)
-            route = self._routes[key] = self._route(info)
+            served, verb = self._route(info)
+            if served.strategy.deprecated:
+                verb = respond.with_warning(verb, served.strategy.deprecated)
+            route = self._routes[key] = (served, verb)
         served, verb = route
         call = Call(served, info, user, request, options.parse(request.query))
         try:

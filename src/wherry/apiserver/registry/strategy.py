@@ -90,6 +90,9 @@ class Strategy:
     warnings: Callable[[Obj, Obj | None], list[str]] = lambda new, old: []
     """Texts for `Warning:` headers on create (old None) and update."""
 
+    deprecated: str = ""
+    """A text for the `Warning:` header of every answer about the kind."""
+
     graceful: Callable[[Obj, int | None], int] | None = None
     """(object, gracePeriodSeconds asked for) -> seconds to leave it terminating; 0 deletes at once.
     None: the kind knows no graceful deletion. Pods have it."""

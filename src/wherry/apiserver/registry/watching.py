@@ -146,7 +146,7 @@ class WatchStream:
         elif self._start and self._start < cache.changed:
             past = cache.since(self._start)
             if past is not None:
-                for chunk in chunks(map(self._frame, past)):
+                for chunk in chunks(self._frame(e) for e in past if self._in_scope(e)):
                     yield chunk
             else:
                 async for chunk in self._from_store(now):

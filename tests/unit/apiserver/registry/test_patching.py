@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from wherry.api.errors import ApiError
-from wherry.apiserver.registry.patching import go_map
+from wherry.apiserver.patch.go_text import printed
 
 from .room import JSON_PATCH, MERGE, STRATEGIC, Room, config_map, pod, run
 
@@ -31,7 +31,7 @@ def test_four_kinds() -> None:
         (MERGE, b"xx", 400, "error decoding patch: invalid character 'x' looking for beginning of value"),
         (MERGE, [1], 400, "json: cannot unmarshal array into Go value of type map[string]interface {}"),
         (STRATEGIC, b"xx", 400, "invalid character 'x'"),
-        (STRATEGIC, {"data": {"$patch": "x"}}, 400, "unknown patch type found: x"),
+        (STRATEGIC, {"data": {"$patch": "x"}}, 400, "unknown patch type: x"),
         (JSON_PATCH, {}, 400, "error decoding patch: json: cannot unmarshal object into Go value of type []"),
         (
             JSON_PATCH,
@@ -87,4 +87,4 @@ def test_what_is_not_touched_keeps_its_nulls() -> None:
 
 
 def test_values_as_go_prints_them() -> None:
-    assert go_map({"b": [1, True, None], "a": {"x": "y"}}) == "map[a:map[x:y] b:[1 true <nil>]]"
+    assert printed({"b": [1, True, None], "a": {"x": "y"}}) == "map[a:map[x:y] b:[1 true <nil>]]"

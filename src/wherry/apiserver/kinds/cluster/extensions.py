@@ -302,6 +302,7 @@ API_SERVICE = Strategy(
 )
 
 COMPONENT_STATUS = Strategy(
+    deprecated="v1 ComponentStatus is deprecated in v1.19+",
     columns=(
         NAME,
         Column("Status", lambda obj, now: _healthy(obj).get("status", "")),

@@ -78,15 +78,11 @@ def _joined(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _warnings(new: Obj, old: Obj | None) -> list[str]:
-    return ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"]
-
-
 STRATEGY = Strategy(
     default=tidies("core.v1.Endpoints", _default),
     validate=_validate,
     has_status=False,
     create_on_update=True,
     columns=(NAME, Column("Endpoints", _shown), AGE),
-    warnings=_warnings,
+    deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 )
