@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "tests"))
 
-from tests.kit import transcript  # noqa: E402
+from kit import transcript  # noqa: E402
 
 SETTLE_SECONDS = 0.6
 

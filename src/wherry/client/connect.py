@@ -26,8 +26,8 @@ def client_from_kubeconfig(path: str | Path, *, user_agent: str = "wherry", cont
 
 
 def client_from_config(config: ClientConfig, *, user_agent: str = "wherry") -> Client:
-    url = urlsplit(config.server if "//" in config.server else f"//{config.server}", scheme="https")
     try:
+        url = urlsplit(config.server if "//" in config.server else f"//{config.server}", scheme="https")
         port = url.port
     except ValueError as error:
         raise KubeconfigError(f'server "{config.server}": {error}') from error

@@ -112,7 +112,9 @@ def _file_with(name: str) -> Path:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(file.read_text()) or {}
+        loaded = yaml.safe_load(file.read_text())
+        if loaded is None:
+            loaded = {}
     except FileNotFoundError:
         loaded = {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

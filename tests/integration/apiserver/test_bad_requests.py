@@ -26,9 +26,10 @@ def test_refused_as_upstream_does(name: str, server: Server) -> None:
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("name", ROWS)
-def test_upstream_still_says_so(name: str, upstream: Server) -> None:
-    assert summary(ask(upstream, ROWS[name])) == RECORDED[name]
+def test_upstream_still_says_so(upstream: Server) -> None:
+    """`record.py` writes the files anew."""
+    found = {name: summary(ask(upstream, row)) for name, row in ROWS.items()}
+    assert {name: found[name] for name in ROWS if found[name] != RECORDED[name]} == {}
 
 
 def test_the_tables_agree() -> None:

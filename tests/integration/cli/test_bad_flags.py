@@ -200,9 +200,17 @@ def test_up_with_a_damaged_kubeconfig(content: bytes, tmp_path: Path) -> None:
 
 
 def up(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """What should not come up is taken down again, if it does."""
+    done = wherry(home, "up", "--simulated", *words, **more)
+    if done.returncode == 0:
+        wherry(home, "delete", "cluster", *words)
+    return done
+
+
+def wherry(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {"HOME": str(home), "WHERRY_HOME": str(home / "w"), "KUBECONFIG": str(home / "k"), **more}
     return subprocess.run(
-        [sys.executable, "-m", "wherry", "up", "--simulated", *words],
+        [sys.executable, "-m", "wherry", *words],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
