@@ -13,6 +13,7 @@ import os
 import random
 import re
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -202,14 +203,32 @@ def _repeats(frame: Any, before: list[Any]) -> bool:
 
 @pytest.fixture(scope="module")
 def space() -> Iterator[None]:
-    body = {"metadata": {"name": SPACE}}
-    while upstream(Step("POST /api/v1/namespaces", body)).status != 201:
-        upstream(Step(f"DELETE /api/v1/namespaces/{SPACE}"))
+    _clear()
+    _until(Step("POST /api/v1/namespaces", {"metadata": {"name": SPACE}}), 201)
     for made in ("serviceaccounts/default", "configmaps/kube-root-ca.crt"):
-        while upstream(Step(f"GET /api/v1/namespaces/{SPACE}/{made}")).status != 200:
-            pass
+        _until(Step(f"GET /api/v1/namespaces/{SPACE}/{made}"), 200)
     yield
-    upstream(Step(f"DELETE /api/v1/namespaces/{SPACE}"))
+    _clear()
+
+
+def _until(step: Step, status: int) -> None:
+    for _ in range(600):
+        if upstream(step).status == status:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{step.line} does not give {status}")
+
+
+def _clear() -> None:
+    """Takes the namespace away, and the finalizers of what a failed scenario left in it."""
+    where = f"/api/v1/namespaces/{SPACE}"
+    for kind in ("configmaps", "pods"):
+        for item in upstream(Step(f"GET {where}/{kind}")).body["items"]:
+            if item["metadata"].get("finalizers"):
+                name = item["metadata"]["name"]
+                free = {"metadata": {"finalizers": None}}
+                upstream(Step(f"PATCH {where}/{kind}/{name}", free, _MEDIA["merge"]))
+    upstream(Step(f"DELETE {where}"))
 
 
 async def _ours(steps: list[Step]) -> list[Answer]:

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import errno
 import os
+import resource
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ _NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localho
 
 async def run(settings: ApiServerSettings, flags: dict[str, Any], ready: Callable[[], None]) -> None:
     """Serves until cancelled. Raises UsageError for what the person who started it can put right."""
+    _may_open_many_files()
     env = Env()
     settings = _with_files(settings, Path(flags["cert_dir"]), env)
     store = _store(flags, env)
@@ -48,6 +50,12 @@ async def run(settings: ApiServerSettings, flags: dict[str, Any], ready: Callabl
         raise
     finally:
         await store.close()
+
+
+def _may_open_many_files() -> None:
+    """Each watch is a connection; the soft limit is for programs that call select(2), as Go knows too."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _together(server: ApiServer, store: MvccStore, ready: Callable[[], None]) -> None:
