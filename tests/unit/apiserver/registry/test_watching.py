@@ -44,6 +44,21 @@ def test_from_a_revision() -> None:
     run(body)
 
 
+def test_what_is_replayed_keeps_to_the_namespace() -> None:
+    async def body(room: Room) -> None:
+        await room.post("configmaps", config_map("a"))
+        await room.post("/api/v1/namespaces/other/configmaps", config_map("x"))
+        await room.post("configmaps", config_map("b"))
+        watch = await room.watch("configmaps?watch=1&resourceVersion=1")
+        assert await watch.told(2) == [("ADDED", "a"), ("ADDED", "b")]
+        await room.post("/api/v1/namespaces/other/configmaps", config_map("y"))
+        await room.post("configmaps", config_map("c"))
+        assert await watch.told(1) == [("ADDED", "c")]
+        await watch.close()
+
+    run(body)
+
+
 def test_from_before_the_caches_history(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchcache, "HISTORY_EVENTS", 2)
 
