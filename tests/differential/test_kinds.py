@@ -107,7 +107,8 @@ async def ours(resource: Resource, obj: dict[str, Any]) -> tuple[dict[str, Any],
         raise errors.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), problems)
     for plugin in chosen:
         await plugin.validate(attributes)
-    return obj, strategy.warnings(obj, None)
+    always = [strategy.deprecated] if strategy.deprecated else []
+    return obj, [*always, *strategy.warnings(obj, None)]
 
 
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

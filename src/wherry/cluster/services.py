@@ -95,6 +95,7 @@ def _kubelet(paths: Paths, settings: ClusterSettings) -> Service:
         "pod-manifest-path": paths.manifests,
         "pod-log-dir": paths.logs / "pods",
         "port": settings.ports.kubelet,
+        "healthz-port": settings.ports.kubelet_health,
         "client-ca-file": paths.pki / "ca.crt",
         "tls-cert-file": paths.pki / "kubelet-server.crt",
         "tls-private-key-file": paths.pki / "kubelet-server.key",

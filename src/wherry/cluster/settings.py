@@ -32,6 +32,7 @@ MAX_ROOT_BYTES = 107 - len("/run/containerd.sock")
 class Ports:
     apiserver: int
     kubelet: int
+    kubelet_health: int
     dns: int
     proxy_health: int
     controller_manager: int
@@ -40,9 +41,23 @@ class Ports:
 
 _FIELDS = tuple(Ports.__dataclass_fields__)
 _FIRST = Ports(
-    apiserver=6443, kubelet=10250, dns=10053, proxy_health=10256, controller_manager=10257, scheduler=10259
+    apiserver=6443,
+    kubelet=10250,
+    kubelet_health=10248,
+    dns=10053,
+    proxy_health=10256,
+    controller_manager=10257,
+    scheduler=10259,
 )
-_STEP = Ports(apiserver=1, kubelet=100, dns=100, proxy_health=100, controller_manager=100, scheduler=100)
+_STEP = Ports(
+    apiserver=1,
+    kubelet=100,
+    kubelet_health=100,
+    dns=100,
+    proxy_health=100,
+    controller_manager=100,
+    scheduler=100,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 
+import pytest
 import yaml
 
 from wherry.api import errors
 from wherry.apiserver.registry import respond
 from wherry.apiserver.registry.negotiation import Accept
-from wherry.http.messages import Request
+from wherry.http.messages import Request, Response
 
 BODY = b'{"kind":"ConfigMap","data":{"a":"b"}}'
 
@@ -52,3 +54,16 @@ def test_refusals_are_statuses() -> None:
     answer = respond.refusal(errors.not_found("apps", "deployments", "x"))
     assert answer.status == 404
     assert json.loads(answer.body)["details"] == {"name": "x", "group": "apps", "kind": "deployments"}
+
+
+def test_what_is_deprecated_says_so_in_answers_and_refusals() -> None:
+    async def verb(found: bool) -> Response:
+        if not found:
+            raise errors.not_found("", "endpoints", "x")
+        return Response(200, BODY)
+
+    warned = respond.with_warning(verb, "old")
+    assert asyncio.run(warned(True)).headers == (("Warning", '299 - "old"'),)
+    with pytest.raises(errors.ApiError) as refused:
+        asyncio.run(warned(False))
+    assert refused.value.headers == (("Warning", '299 - "old"'),)

@@ -33,6 +33,22 @@ def test_what_it_shows() -> None:
     run(body)
 
 
+def test_as_a_table_it_has_columns_of_its_own() -> None:
+    async def body(room: Room) -> None:
+        await made(room)
+        table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+        found = await room.get(f"{SETS}/r/scale", accept=table)
+        assert [column["name"] for column in found["columnDefinitions"]] == [
+            "Name",
+            "Desired",
+            "Available",
+            "Age",
+        ]
+        assert found["rows"][0]["cells"][:3] == ["r", 2, 0]
+
+    run(body)
+
+
 def test_setting_the_count() -> None:
     async def body(room: Room) -> None:
         await made(room)
