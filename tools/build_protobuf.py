@@ -9,7 +9,8 @@ PROTOS   a folder or tar archive with upstream's published `generated.proto` fil
 What those files don't say comes from data that is here: the schema (src/wherry/api/data) tells which
 messages are structs embedded in JSON, and kinds/wire.json which scalars are pointers in Go, so that a
 zero is a value of its own. Fields newer than the files (of 1.36) are in `NEWER` below, each looked up in
-k8s.io/api at v0.37; one that is in neither is skipped when an object is read, never an error.
+k8s.io/api between v0.37.0-beta.0 and v0.37.0 (`POINTERS` in the Go types beside it). A field that is in
+neither is skipped when an object is read, never an error.
 
 Out comes {definition: {number: "jsonName:code"}}. Codes: s string, i integer, b boolean, d double,
 B bytes, L a message that holds a list of strings, m + definition a message; before them * a pointer to

@@ -9,10 +9,9 @@ fields there are, `wire.json` what it can't know, per definition:
 - `stanzas`: nested objects that are written even when nothing is in them (`resources: {}`);
 - `written`: other fields that are written when absent, with the value they get.
 
-The file is kept by hand, since no published schema tells pointers from values. Its source are the Go types
-of k8s.io/api (`types.go` of each group): a scalar is `kept` when its field is a pointer, a stanza a struct
-that is none. It was compared with those of v0.37 field by field, and with what upstream's server stores
-(tests/differential/test_kinds.py).
+No script makes the file: OpenAPI and .proto files don't tell pointers from values. The Go types of k8s.io/api
+(`types.go` of each group) do: `kept` was compared with their pointers to scalars as of v0.37.0-beta.0, the
+rest only with what upstream's server stores (tests/differential/test_kinds.py).
 
 `tidy` does it in place and also makes quantities and times canonical. It does not check anything and
 leaves unknown fields alone. It is idempotent.
