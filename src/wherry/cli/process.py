@@ -6,6 +6,7 @@ import asyncio
 import gc
 import importlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -51,8 +52,15 @@ def _serve(serve: Callable[..., Awaitable[None]], values: dict[str, Any]) -> int
 async def _until_signal(serve: Callable[..., Awaitable[None]], values: dict[str, Any]) -> int:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(serve(values, _ready))
+
+    def stop() -> None:
+        """The first signal ends it in good order, a second one at once, as upstream's components do."""
+        if task.cancelling():
+            os._exit(1)
+        task.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, stop)
     try:
         await task
     except asyncio.CancelledError:

@@ -59,6 +59,7 @@ class MvccStore:
         self._in_flight: deque[Pending] = deque()
         self._sweeping = asyncio.Lock()
         self._failed: StoreFailed | None = None
+        self._closed = False
 
     @property
     def revision(self) -> int:
@@ -69,6 +70,8 @@ class MvccStore:
         return self._versions.compacted
 
     async def range(self, request: Range) -> RangeResult:
+        if self._closed:
+            raise StoreFailed("the store is closed")
         return self._versions.range(request, self._history.revision)
 
     async def txn(
@@ -141,6 +144,7 @@ class MvccStore:
         if self._in_flight:
             await asyncio.wait([pending.done for pending in self._in_flight])
         self._failed = StoreFailed("the store is closed")
+        self._closed = True
         if self._commit is not None:
             self._commit.close()
         for watch in list(self._history.watches):

@@ -140,6 +140,18 @@ def test_progress_is_told_when_asked(opener: Opener) -> None:
     run(opener(), check)
 
 
+def test_a_closed_store_refuses(opener: Opener) -> None:
+    async def check(store: MvccStore) -> None:
+        await put(store, b"a")
+        await store.close()
+        with pytest.raises(StoreFailed, match="closed"):
+            await store.range(ALL)
+        with pytest.raises(StoreFailed, match="closed"):
+            await put(store, b"a")
+
+    asyncio.run(check(opener()))
+
+
 def test_leases_expire(opener: Opener) -> None:
     async def check(store: MvccStore) -> None:
         running = asyncio.ensure_future(store.run())
