@@ -140,7 +140,7 @@ def test_progress_is_told_when_asked(opener: Opener) -> None:
     run(opener(), check)
 
 
-def test_a_closed_store_refuses(opener: Opener) -> None:
+def test_a_closed_store_refuses_reads_too(opener: Opener) -> None:
     async def check(store: MvccStore) -> None:
         await put(store, b"a")
         await store.close()
