@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,12 +96,12 @@ async def measure(folder: Path | None, seconds: float) -> None:
         print(f"opened again in {(time.perf_counter() - start) * 1e3:.0f} ms")
 
 
-def main() -> None:
+def main(words: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--folder", type=Path, default=None, help="where to make a temporary folder")
     parser.add_argument("--memory", action="store_true", help="the memory engine instead of the disk")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     if arguments.memory:
         uvloop.run(measure(None, arguments.seconds))
         return
@@ -108,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
