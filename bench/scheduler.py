@@ -89,7 +89,12 @@ async def measure(kind: str) -> float:
 def main() -> None:
     show(
         [
-            Figure(f"schedule {PODS:,} on {NODES:,}: {kind}", asyncio.run(measure(kind)), "pods/s", upstream)
+            Figure(
+                f"decide {PODS:,} pods on {NODES:,} nodes: {kind}",
+                asyncio.run(measure(kind)),
+                "/s",
+                goal=f"upstream, its API included: {upstream}",
+            )
             for kind, upstream in UPSTREAM.items()
         ]
     )
