@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wherry.clock import RealClock
 from wherry.cluster.mounts import enter_private_namespace
+from wherry.cluster.orphans import adopt_orphans, reap_as_they_end, reap_rest
 from wherry.cluster.remains import clear_run, end_processes
 from wherry.cluster.services import services
 from wherry.cluster.settings import ClusterSettings, Paths
@@ -30,8 +31,10 @@ def supervise(paths: Paths, settings: ClusterSettings, lock: Lock) -> None:
             asyncio.run(_clean(paths, settings))
         if not settings.simulated:
             made = enter_private_namespace()
+            adopt_orphans()
         asyncio.run(_run(paths, settings))
         asyncio.run(_clean(paths, settings))
+        reap_rest()
     finally:
         for path in made:
             _remove_if_empty(path)
@@ -53,6 +56,7 @@ async def _run(paths: Paths, settings: ClusterSettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    reap_as_they_end(loop)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(supervisor.run())
         await stopping.wait()
