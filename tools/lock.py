@@ -46,9 +46,14 @@ def resolve() -> list[tuple[str, str]]:
 
 
 def index_url() -> str:
+    """pip's own: the configured index, else its default."""
     command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
     configured = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    return (configured or "https://pypi.org/simple").rstrip("/")
+    if configured:
+        return configured.rstrip("/")
+    code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip().rstrip("/")
 
 
 def hashes(name: str, version: str) -> list[str]:
