@@ -30,7 +30,11 @@ def enter_private_namespace() -> list[Path]:
     for path in PRIVATE:
         path.mkdir(parents=True, exist_ok=True)
     _check(_libc.unshare(CLONE_NEWNS), "unshare")
-    _mount("none", "/", "", MS_REC | MS_SLAVE)
+    try:
+        _mount("none", "/", "", MS_REC | MS_SLAVE)
+    except OSError as error:
+        hint = "/ is not a mount point here; for a chroot, mount its directory onto itself first"
+        raise OSError(error.errno, f"{error.strerror} ({hint})") from error
     _mount("none", "/", "", MS_REC | MS_SHARED)
     for path in PRIVATE:
         _mount("wherry", str(path), "tmpfs", MS_NOSUID | MS_NODEV, "mode=711")
