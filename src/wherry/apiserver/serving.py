@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import errno
+import logging
 import os
 import resource
 import ssl
@@ -24,12 +25,17 @@ from wherry.etcd.store import MvccStore
 from wherry.etcd.types import StoreFailed, StoreFull
 from wherry.http.tls import self_signed, server_context
 
+log = logging.getLogger("wherry.apiserver")
+
 _NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", "127.0.0.1")
 
 
 async def run(settings: ApiServerSettings, flags: dict[str, Any], ready: Callable[[], None]) -> None:
     """Serves until cancelled. Raises UsageError for what the person who started it can put right."""
     _may_open_many_files()
+    if set(settings.authorization_modes) - {"AlwaysAllow"}:
+        modes = ",".join(settings.authorization_modes)
+        log.warning("authorization-mode %s is not there yet: authenticated users may do everything", modes)
     env = Env()
     settings = _with_files(settings, Path(flags["cert_dir"]), env)
     store = _store(flags, env)

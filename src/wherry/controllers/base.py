@@ -10,6 +10,7 @@ an old view is refused and made again. What a controller does not do: keep state
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
@@ -62,7 +63,7 @@ class Context:
         return informer
 
 
-class Controller:
+class Controller(ABC):
     """Base of all: subclasses register what they watch in `__init__` and implement `reconcile`."""
 
     name: str
@@ -89,9 +90,9 @@ class Controller:
                 for key in keys(obj):
                     self.queue.add(key)
 
+    @abstractmethod
     async def reconcile(self, key: str) -> float | None:
         """Bring what `key` names nearer to what is wanted; the seconds after which to look again."""
-        raise NotImplementedError
 
     async def run(self) -> None:
         for informer in self.informers:

@@ -14,8 +14,12 @@ Follows upstream's `ControllerExpectations` (`pkg/controller/controller_utils.go
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
+
+from wherry.api.scheme import Resource
+from wherry.controllers.ownership import owner_key
 
 TIMEOUT = 300.0
 
@@ -48,6 +52,21 @@ class Expectations:
         note = self._notes.get(key)
         if note is not None:
             note.deletions.discard(uid)
+
+    def observer(self, owners: Resource) -> Callable[[str, Any, Any], None]:
+        """An informer's handler that strikes off what it sees of the pods that `owners` control."""
+
+        def observe(event: str, old: Any, new: Any) -> None:
+            pod = old if new is None else new
+            key = owner_key(pod, owners)
+            if key is None:
+                return
+            if event == "added":
+                self.creation_seen(key)
+            if event == "deleted" or pod.metadata.deletionTimestamp is not None:
+                self.deletion_seen(key, pod.metadata.uid)
+
+        return observe
 
     def satisfied(self, key: str) -> bool:
         note = self._notes.get(key)

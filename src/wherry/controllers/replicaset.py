@@ -20,7 +20,7 @@ from wherry.api.selectors import Selector
 from wherry.controllers import conditions, pods
 from wherry.controllers.base import Context, Controller, own_key, split_key
 from wherry.controllers.expectations import Expectations
-from wherry.controllers.ownership import Children, claim, controller_of, controller_reference, owner_key
+from wherry.controllers.ownership import Children, claim, controller_of, controller_reference
 from wherry.controllers.podcontrol import (
     PODS,
     create_pod,
@@ -123,17 +123,7 @@ class ReplicaController(Controller):
         self._pods = Children.of_resource(context, PODS)
         self._siblings = Children.of_resource(context, kind.resource)
         self.watch(self._pods.informer, self._pods.wakers(kind.resource, self._owners, kind.selector))
-        self._pods.informer.add_handler(self._observe)
-
-    def _observe(self, event: str, old: Any, new: Any) -> None:
-        pod = old if new is None else new
-        key = owner_key(pod, self.kind.resource)
-        if key is None:
-            return
-        if event == "added":
-            self._expected.creation_seen(key)
-        if event == "deleted" or pod.metadata.deletionTimestamp is not None:
-            self._expected.deletion_seen(key, pod.metadata.uid)
+        self._pods.informer.add_handler(self._expected.observer(kind.resource))
 
     async def reconcile(self, key: str) -> float | None:
         namespace, name = split_key(key)

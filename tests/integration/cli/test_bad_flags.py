@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from kit.apiserver import ours
 from wherry.cli.components import COMPONENTS
 
 DRIVER = """
@@ -217,3 +218,8 @@ def wherry(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[
         timeout=60,
         check=False,
     )
+
+
+def test_an_authorizer_that_is_not_there_is_said_plainly(tmp_path: Path) -> None:
+    with ours(tmp_path, "--authorization-mode=Node,RBAC") as server:
+        assert any("Node,RBAC is not there yet" in line for line in server.log)

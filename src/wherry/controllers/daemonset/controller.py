@@ -14,7 +14,7 @@ from wherry.controllers.daemonset.placement import pin, tolerations
 from wherry.controllers.daemonset.plan import Plan, place, plan, status_of
 from wherry.controllers.expectations import Expectations
 from wherry.controllers.nodes.lifecycle import NODES
-from wherry.controllers.ownership import Children, claim, controller_reference, owner_key
+from wherry.controllers.ownership import Children, claim, controller_reference
 from wherry.controllers.podcontrol import (
     PODS,
     create_pod,
@@ -43,7 +43,7 @@ class DaemonSetController(Controller):
         self._pods = Children.of_resource(context, PODS)
         self._revisions = Children.of_resource(context, history.REVISIONS)
         self.watch(self._pods.informer, self._pods.wakers(SETS, self._sets, _selector))
-        self._pods.informer.add_handler(self._observe)
+        self._pods.informer.add_handler(self._expected.observer(SETS))
         self.watch(self._revisions.informer)
 
     def _node_changed(self, event: str, old: Any, new: Any) -> None:
@@ -52,16 +52,6 @@ class DaemonSetController(Controller):
             return
         for owner in self._sets.list():
             self.queue.add(key_of(owner))
-
-    def _observe(self, event: str, old: Any, new: Any) -> None:
-        pod = old if new is None else new
-        key = owner_key(pod, SETS)
-        if key is None:
-            return
-        if event == "added":
-            self._expected.creation_seen(key)
-        if event == "deleted" or pod.metadata.deletionTimestamp is not None:
-            self._expected.deletion_seen(key, pod.metadata.uid)
 
     async def reconcile(self, key: str) -> float | None:
         namespace, name = split_key(key)

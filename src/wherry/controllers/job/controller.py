@@ -18,7 +18,7 @@ from wherry.controllers.job import indexes
 from wherry.controllers.job.backoff import Backoff
 from wherry.controllers.job.plan import Plan, is_finished, plan, sealed, status_of
 from wherry.controllers.job.tracking import FINALIZER, Account, account
-from wherry.controllers.ownership import Children, claim, controller_reference, owner_key
+from wherry.controllers.ownership import Children, claim, controller_reference
 from wherry.controllers.podcontrol import (
     PODS,
     create_pod,
@@ -43,17 +43,7 @@ class JobController(Controller):
         self._jobs = self.watch(context.informer(JOBS), own_key)
         self._pods = Children.of_resource(context, PODS)
         self.watch(self._pods.informer, self._pods.wakers(JOBS, self._jobs, _selector))
-        self._pods.informer.add_handler(self._observe)
-
-    def _observe(self, event: str, old: Any, new: Any) -> None:
-        pod = old if new is None else new
-        key = owner_key(pod, JOBS)
-        if key is None:
-            return
-        if event == "added":
-            self._expected.creation_seen(key)
-        if event == "deleted" or pod.metadata.deletionTimestamp is not None:
-            self._expected.deletion_seen(key, pod.metadata.uid)
+        self._pods.informer.add_handler(self._expected.observer(JOBS))
 
     async def reconcile(self, key: str) -> float | None:
         namespace, name = split_key(key)
